@@ -176,7 +176,7 @@ int ebb_dir_writable(const char *path, struct ebb_err *err)
 	struct stat st;
 	int rc = 0;
 
-	while (stat(p, &st) < 0 && errno == ENOENT) {
+	while (stat(p, &st) < 0 && (errno == ENOENT || errno == ENOTDIR)) {
 		char *up = parent_of(p);
 
 		free(p);

@@ -1,5 +1,5 @@
 /*
- * exp, expm1 and log whose bits depend on nothing but their argument: no libm, no contraction, plain
+ * exp, expm1, log and cosine whose bits depend on nothing but their argument: no libm, no contraction, plain
  * IEEE double operations in the common subset of C and CUDA C++ (compile with -ffp-contract=off or
  * -fmad=false). Error below 1 ulp over the whole range; exp(-inf) = 0, log(0) = -inf, NaN stays.
  */
@@ -118,6 +118,31 @@ EBB_HD double ebb_expm1(double x)
 	if (e - 1.0 == -1.0)
 		return -1.0;
 	return (e - 1.0) * x / ebb_log(e);
+}
+
+/* cos(2 pi x) for x in [0, 1]: reduced to an eighth of the circle, then a Taylor series whose
+ * remainder is below 1e-17. */
+EBB_HD double ebb_cos_turn(double x)
+{
+	const double two_pi = 6.283185307179586;
+	double y, t, sign = 1.0;
+
+	x = x > 0.5 ? 1.0 - x : x; /* even */
+	if (x > 0.25) {
+		x = 0.5 - x;
+		sign = -1.0;
+	}
+	if (x > 0.125) { /* cos(2 pi x) = sin(2 pi (1/4 - x)) */
+		y = two_pi * (0.25 - x);
+		t = y * y;
+		y *= 1 - t / 6 * (1 - t / 20 * (1 - t / 42 * (1 - t / 72 *
+		     (1 - t / 110 * (1 - t / 156 * (1 - t / 210))))));
+		return sign * y;
+	}
+	y = two_pi * x;
+	t = y * y;
+	return sign * (1 - t / 2 * (1 - t / 12 * (1 - t / 30 * (1 - t / 56 * (1 - t / 90 *
+		       (1 - t / 132 * (1 - t / 182 * (1 - t / 240))))))));
 }
 
 EBB_HD double ebb_min(double a, double b)

@@ -63,31 +63,6 @@ uint32_t ebb_below(const struct ebb_draw *d, uint32_t position, uint32_t n)
 	return (uint32_t)(((uint64_t)w[0] * n + ((uint64_t)w[1] * n >> 32)) >> 32);
 }
 
-/* cos(2 pi x) for x in [0, 1): reduced to an eighth of the circle, then Taylor series that are exact
- * to a few units of 1e-17; own code because libm's cosine may change bits between versions. */
-static double cosine_turn(double x)
-{
-	const double two_pi = 6.283185307179586;
-	double y, t, sign = 1.0;
-
-	x = x > 0.5 ? 1.0 - x : x; /* even */
-	if (x > 0.25) {
-		x = 0.5 - x;
-		sign = -1.0;
-	}
-	if (x > 0.125) { /* cos(2 pi x) = sin(2 pi (1/4 - x)) */
-		y = two_pi * (0.25 - x);
-		t = y * y;
-		return sign * y *
-		       (1 - t / 6 * (1 - t / 20 * (1 - t / 42 * (1 - t / 72 * (1 - t / 110 *
-		       (1 - t / 156 * (1 - t / 210)))))));
-	}
-	y = two_pi * x;
-	t = y * y;
-	return sign * (1 - t / 2 * (1 - t / 12 * (1 - t / 30 * (1 - t / 56 * (1 - t / 90 *
-	       (1 - t / 132 * (1 - t / 182 * (1 - t / 240))))))));
-}
-
 double ebb_normal(const struct ebb_draw *d, uint32_t position)
 {
 	uint32_t w[4];
@@ -95,7 +70,7 @@ double ebb_normal(const struct ebb_draw *d, uint32_t position)
 
 	ebb_philox(d, position, w);
 	u = 1.0 - unit(w[0], w[1]); /* in (0, 1]: the logarithm is finite */
-	return sqrt(-2.0 * ebb_log(u)) * cosine_turn(unit(w[2], w[3]));
+	return sqrt(-2.0 * ebb_log(u)) * ebb_cos_turn(unit(w[2], w[3]));
 }
 
 double ebb_rng_uniform(struct ebb_rng *r)

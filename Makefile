@@ -1,0 +1,45 @@
+# Wraps apt-get, meson and ninja; everything real is in meson.build.
+#
+#   make          build build/ebb
+#   make demo     the main job: a real sweep, its figures, its comparison (about 3 minutes)
+#   make test     every test but the slow suite
+#   make bench    speed on this machine, next to plain PyTorch where one can be imported
+#   make clean    remove the build folder
+
+BUILD ?= build
+PACKAGES = build-essential meson pkg-config libhdf5-dev hdf5-tools libgsl-dev libyaml-dev \
+	libjansson-dev libcriterion-dev gnuplot-nox fonts-dejavu-core
+SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.PHONY: all packages demo test bench clean
+all: packages
+	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) . --buildtype=release
+	@ninja -C $(BUILD) ebb
+
+# Only what is missing is installed, so a machine that has everything needs no network and no sudo.
+# Any gnuplot will do: gnuplot-nox would push gnuplot-qt or gnuplot-x11 out.
+packages:
+	@missing=""; for p in $(PACKAGES); do \
+		[ $$p = gnuplot-nox ] && command -v gnuplot >/dev/null && continue; \
+		dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+		echo "installing:$$missing"; \
+		$(SUDO) apt-get -o DPkg::Lock::Timeout=600 update -qq && \
+		DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get -o DPkg::Lock::Timeout=600 install -y --no-install-recommends $$missing; \
+	fi
+
+demo: all
+	$(BUILD)/ebb run experiments/quickstart.yaml
+	$(BUILD)/ebb plot data/runs/quickstart
+	$(BUILD)/ebb compare data/runs/quickstart --metric entropy
+	$(BUILD)/ebb compare data/runs/quickstart --metric accuracy
+
+test: all
+	meson test -C $(BUILD) --no-suite slow --print-errorlogs
+
+bench: all
+	meson test -C $(BUILD) --benchmark --verbose
+
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,415 @@
+#include "figure/bands.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "analysis/table.h"
+
+/* The arms that have something to draw, in the run's order; an arm keeps the colour of its place. */
+struct cast {
+	int arm[EBB_BANDS_FRAMES], n;
+	int all_same_n; /* seeds, where every drawn arm has as many; else 0 */
+};
+
+static const struct ebb_series *at(const struct ebb_bands *b, int panel, int arm)
+{
+	return &b->panel[panel].series[arm];
+}
+
+/* Colours follow the run's order, so that an arm keeps its own from figure to figure; with more arms
+ * than colours only small frames are drawn, which do not need them. */
+static int style_of(const struct ebb_bands *b, const struct cast *c, int i)
+{
+	return b->n_arms <= EBB_BANDS_ARMS ? c->arm[i] + 1 : i % EBB_BANDS_ARMS + 1;
+}
+
+static int choose(const struct ebb_bands *b, struct cast *c, struct ebb_err *err)
+{
+	int a, p, n, found = 0;
+
+	*c = (struct cast){.all_same_n = -1};
+	for (a = 0; a < b->n_arms; a++) {
+		for (p = 0, n = 0; p < b->n_panels; p++)
+			if (ebb_series_any(at(b, p, a)))
+				n = at(b, p, a)->n_seeds;
+		if (n == 0)
+			continue;
+		if (found++ < EBB_BANDS_FRAMES)
+			c->arm[c->n++] = a;
+		if (c->all_same_n < 0)
+			c->all_same_n = n;
+		else if (c->all_same_n != n)
+			c->all_same_n = 0;
+	}
+	if (found == 0)
+		return ebb_err_set(err, EBB_ENOENT,
+				   "figure '%s': no complete trial has a value to draw", b->name);
+	if (found > EBB_BANDS_FRAMES)
+		return ebb_err_set(
+			err, EBB_EINVAL,
+			"figure '%s' has room for %d arms, the run has %d; choose some with --arm",
+			b->name, EBB_BANDS_FRAMES, found);
+	return 0;
+}
+
+/* Axes of many thousands are drawn in thousands or millions. The CSV keeps the numbers. *end: the
+ * largest coordinate in that unit. */
+static double x_unit(const struct ebb_bands *b, const char **word, double *end)
+{
+	const struct ebb_series *s;
+	double top = 0.0, unit;
+	int a, p;
+
+	for (p = 0; p < b->n_panels; p++)
+		for (a = 0; a < b->n_arms; a++) {
+			s = at(b, p, a);
+			if (s->n_rows > 0 && s->x[s->n_rows - 1] > top)
+				top = s->x[s->n_rows - 1];
+		}
+	*word = top >= 2e7 ? ", millions" : top >= 2e4 ? ", thousands" : "";
+	unit = top >= 2e7 ? 1e6 : top >= 2e4 ? 1e3 : 1.0;
+	*end = top > 0.0 ? top / unit : 1.0;
+	return unit;
+}
+
+/*
+ * The range of a panel: what it was given, else from the data. Curves always fit; bands may stretch
+ * the range to at most twice that of the curves (two seeds have a t quantile of 12.7) and are cut
+ * beyond, which *cut tells.
+ */
+static void y_range(const struct ebb_bands *b, const struct cast *c, int p, double *low,
+		    double *high, bool *cut)
+{
+	double from = INFINITY, to = -INFINITY, least = INFINITY, most = -INFINITY, room;
+	const struct ebb_series *s;
+	int64_t k;
+	int i;
+
+	for (i = 0; i < c->n; i++) {
+		s = at(b, p, c->arm[i]);
+		for (k = 0; k < s->n_rows * s->n_seeds; k++)
+			if (isfinite(s->value[k])) {
+				from = fmin(from, s->value[k]);
+				to = fmax(to, s->value[k]);
+			}
+		for (k = 0; k < s->n_rows; k++)
+			if (isfinite(s->low[k])) {
+				least = fmin(least, s->low[k]);
+				most = fmax(most, s->high[k]);
+			}
+	}
+	room = 0.5 * (to - from);
+	*low = isnan(b->panel[p].from) ? fmin(from, fmax(least, from - room)) : b->panel[p].from;
+	*high = isnan(b->panel[p].to) ? fmax(to, fmin(most, to + room)) : b->panel[p].to;
+	if (isnan(b->panel[p].to)) /* the top curve does not touch the frame */
+		*high += *high > *low ? 0.05 * (*high - *low) : 0.05 * fabs(*high) + 1e-9;
+	if (isnan(b->panel[p].from))
+		*low -= 0.05 * (*high - *low);
+	*cut = *cut || least < *low || most > *high;
+}
+
+static void say_missing(const struct ebb_bands *b, const struct cast *c, struct ebb_buf *text)
+{
+	int a, i, p, diverged = 0, unfinished = 0, silent = 0;
+	const char *name = NULL;
+
+	for (a = 0; a < b->n_arms; a++) {
+		int lost = 0, waiting = 0;
+
+		for (p = 0; p < b->n_panels; p++) {
+			lost = at(b, p, a)->n_diverged > lost ? at(b, p, a)->n_diverged : lost;
+			waiting = at(b, p, a)->n_unfinished > waiting ? at(b, p, a)->n_unfinished
+								      : waiting;
+		}
+		diverged += lost;
+		unfinished += waiting;
+		for (i = 0; i < c->n && c->arm[i] != a; i++)
+			;
+		if (i == c->n) {
+			silent++;
+			name = at(b, 0, a)->label;
+		}
+	}
+	if (diverged > 0)
+		ebb_buf_printf(text, "; %d diverged trial%s dotted, outside mean and band",
+			       diverged, diverged == 1 ? "" : "s");
+	if (unfinished > 0)
+		ebb_buf_printf(text, "; %d trial%s not finished", unfinished,
+			       unfinished == 1 ? "" : "s");
+	if (silent == 1 && name != NULL)
+		ebb_buf_printf(text, "; no values for %s", name);
+	else if (silent > 0)
+		ebb_buf_printf(text, "; no values for %d arms", silent);
+}
+
+static void put_caption(struct ebb_drawing *d, const struct ebb_bands *b, const struct cast *c,
+			bool cut)
+{
+	struct ebb_buf text = EBB_BUF_INIT;
+	int i, p, window = 1;
+	bool resampled = false;
+	enum ebb_scale scale = EBB_SCALE_STEP;
+
+	for (p = 0; p < b->n_panels; p++)
+		for (i = 0; i < c->n; i++) {
+			window = at(b, p, c->arm[i])->window > window ? at(b, p, c->arm[i])->window
+								      : window;
+			resampled = resampled || at(b, p, c->arm[i])->resampled;
+			scale = at(b, p, c->arm[i])->scale;
+		}
+	ebb_buf_printf(&text, "%s: ", b->run);
+	if (c->all_same_n == 1)
+		ebb_buf_puts(&text, "1 seed, no band");
+	else if (c->all_same_n > 1)
+		ebb_buf_printf(&text,
+			       "mean, 95 %% t interval over %d seeds (band), single seeds (thin)",
+			       c->all_same_n);
+	else
+		ebb_buf_puts(&text, "mean, 95 % t interval over n seeds (band, n beside each name; "
+				    "none for n = 1), single seeds (thin)");
+	if (window > 1)
+		ebb_buf_printf(&text, "; a point averages up to %d consecutive rows", window);
+	if (resampled)
+		ebb_buf_printf(&text, "; seeds interpolated linearly onto common %s",
+			       ebb_scale_name(scale));
+	if (cut)
+		ebb_buf_puts(&text, "; bands cut at the frame");
+	say_missing(b, c, &text);
+	ebb_drawing_caption(d, text.data);
+	ebb_buf_release(&text);
+}
+
+static void put_series(struct ebb_drawing *d, const struct ebb_series *s, const char *mean,
+		       const char *seeds, double unit)
+{
+	double row[5];
+	int64_t r;
+	int i;
+
+	ebb_drawing_block(d, mean);
+	for (r = 0; r < s->n_rows; r++) {
+		row[0] = s->x[r] / unit;
+		row[1] = s->mean[r];
+		/* Without an interval the band has no width: gnuplot refuses a plot of no points. */
+		row[2] = isnan(s->low[r]) ? s->mean[r] : s->low[r];
+		row[3] = isnan(s->high[r]) ? s->mean[r] : s->high[r];
+		row[4] = s->n[r];
+		ebb_drawing_row(d, 5, row);
+	}
+	if (s->n_rows == 0)
+		ebb_drawing_row(d, 5, (double[]){NAN, NAN, NAN, NAN, NAN});
+	ebb_drawing_end(d);
+	ebb_drawing_block(d, seeds);
+	for (i = 0; i < s->n_seeds; i++) {
+		for (r = 0; r < s->n_rows; r++) {
+			row[0] = s->x[r] / unit;
+			row[1] = s->value[i * s->n_rows + r];
+			ebb_drawing_row(d, 2, row);
+		}
+		ebb_drawing_gap(d);
+	}
+	if (s->n_rows == 0)
+		ebb_drawing_row(d, 2, (double[]){NAN, NAN});
+	ebb_drawing_end(d);
+}
+
+static void csv_row(struct ebb_buf *csv, const char *metric, const struct ebb_series *s,
+		    const char *kind, const char *seed, double x, double value, double low,
+		    double high, int n)
+{
+	ebb_csv_text(csv, metric);
+	ebb_csv_text(csv, s->label);
+	ebb_csv_text(csv, kind);
+	ebb_csv_text(csv, seed);
+	ebb_csv_text(csv, ebb_scale_name(s->scale));
+	ebb_csv_number(csv, x);
+	ebb_csv_number(csv, value);
+	ebb_csv_number(csv, low);
+	ebb_csv_number(csv, high);
+	ebb_csv_number(csv, n);
+	ebb_csv_end(csv);
+}
+
+static void csv_series(struct ebb_buf *csv, const char *metric, const struct ebb_series *s)
+{
+	const struct ebb_curve *lost;
+	char seed[24];
+	int64_t r;
+	int i;
+
+	for (r = 0; r < s->n_rows; r++)
+		csv_row(csv, metric, s, "mean", "", s->x[r], s->mean[r], s->low[r], s->high[r],
+			s->n[r]);
+	for (i = 0; i < s->n_seeds; i++) {
+		snprintf(seed, sizeof seed, "%llu", (unsigned long long)s->seed[i]);
+		for (r = 0; r < s->n_rows; r++)
+			csv_row(csv, metric, s, "seed", seed, s->x[r], s->value[i * s->n_rows + r],
+				(double)NAN, (double)NAN, 1);
+	}
+	for (i = 0; i < s->n_diverged; i++) {
+		lost = &s->diverged[i];
+		snprintf(seed, sizeof seed, "%llu", (unsigned long long)lost->seed);
+		for (r = 0; r < lost->n; r++)
+			csv_row(csv, metric, s, "diverged", seed, lost->x[r], lost->y[r],
+				(double)NAN, (double)NAN, 1);
+	}
+}
+
+static void put_lost(struct ebb_drawing *d, const struct ebb_bands *b, const struct cast *c,
+		     double unit)
+{
+	char *name[EBB_BANDS_PANELS * EBB_BANDS_FRAMES * 4];
+	double style[EBB_BANDS_PANELS * EBB_BANDS_FRAMES * 4], row[2];
+	double panel[EBB_BANDS_PANELS * EBB_BANDS_FRAMES * 4];
+	double place[EBB_BANDS_PANELS * EBB_BANDS_FRAMES * 4];
+	int i, j, n = 0, p, most = EBB_BANDS_PANELS * EBB_BANDS_FRAMES * 4;
+	const struct ebb_curve *lost;
+	int64_t r, any;
+
+	for (p = 0; p < b->n_panels; p++)
+		for (i = 0; i < c->n; i++)
+			for (j = 0; j < at(b, p, c->arm[i])->n_diverged && n < most; j++) {
+				lost = &at(b, p, c->arm[i])->diverged[j];
+				for (r = 0, any = 0; r < lost->n; r++)
+					any += isfinite(lost->y[r]);
+				if (any == 0)
+					continue;
+				name[n] = ebb_xprintf("$lost%d", n + 1);
+				style[n] = style_of(b, c, i);
+				place[n] = i + 1;
+				panel[n] = p + 1;
+				ebb_drawing_block(d, name[n++] + 1);
+				for (r = 0; r < lost->n; r++) {
+					row[0] = lost->x[r] / unit;
+					row[1] = lost->y[r];
+					ebb_drawing_row(d, 2, row);
+				}
+				ebb_drawing_end(d);
+			}
+	if (n == 0) { /* gnuplot evaluates the first index even of an empty loop: one empty curve */
+		name[0] = ebb_xstrdup("$lost1");
+		style[0] = place[0] = panel[0] = 1;
+		ebb_drawing_block(d, name[n++] + 1);
+		ebb_drawing_row(d, 2, (double[]){NAN, NAN});
+		ebb_drawing_end(d);
+	}
+	ebb_drawing_number(d, "N_LOST", n);
+	ebb_drawing_strings(d, "LOST", (const char *const *)name, n);
+	ebb_drawing_numbers(d, "LOST_STYLE", style, n);
+	ebb_drawing_numbers(d, "LOST_PANEL", panel, n);
+	ebb_drawing_numbers(d, "LOST_ARM", place, n);
+	for (i = 0; i < n; i++)
+		free(name[i]);
+}
+
+static void put_arms(struct ebb_drawing *d, const struct ebb_bands *b, const struct cast *c)
+{
+	char *label[EBB_BANDS_FRAMES];
+	double style[EBB_BANDS_FRAMES], every[EBB_BANDS_FRAMES];
+	const struct ebb_series *s;
+	int i, longest = 0, width;
+
+	for (i = 0; i < c->n; i++) {
+		s = at(b, 0, c->arm[i]);
+		if (!ebb_series_any(s) && b->n_panels > 1)
+			s = at(b, 1, c->arm[i]);
+		label[i] = c->all_same_n > 0 ? ebb_xstrdup(s->label)
+					     : ebb_xprintf("%s (n = %d)", s->label, s->n_seeds);
+		width = ebb_text_width(label[i]);
+		longest = width > longest ? width : longest;
+		style[i] = style_of(b, c, i);
+		every[i] = s->n_rows > 16 ? (double)(s->n_rows / 8) : 1.0;
+	}
+	ebb_drawing_strings(d, "LABEL", (const char *const *)label, c->n);
+	ebb_drawing_numbers(d, "STYLE", style, c->n);
+	ebb_drawing_numbers(d, "EVERY", every, c->n);
+	ebb_drawing_number(d, "KEY_CHARS", longest);
+	for (i = 0; i < c->n; i++)
+		free(label[i]);
+}
+
+static void put_blocks(struct ebb_drawing *d, const struct ebb_bands *b, const struct cast *c,
+		       double unit)
+{
+	char *mean[EBB_BANDS_PANELS * EBB_BANDS_FRAMES],
+		*seeds[EBB_BANDS_PANELS * EBB_BANDS_FRAMES];
+	int i, p, n = 0;
+
+	for (p = 0; p < b->n_panels; p++)
+		for (i = 0; i < c->n; i++, n++) {
+			mean[n] = ebb_xprintf("$mean%d_%d", p + 1, i + 1);
+			seeds[n] = ebb_xprintf("$seeds%d_%d", p + 1, i + 1);
+			put_series(d, at(b, p, c->arm[i]), mean[n] + 1, seeds[n] + 1, unit);
+			csv_series(&d->csv, b->panel[p].metric, at(b, p, c->arm[i]));
+		}
+	ebb_drawing_strings(d, "MEAN", (const char *const *)mean, n);
+	ebb_drawing_strings(d, "SEEDS", (const char *const *)seeds, n);
+	for (i = 0; i < n; i++) {
+		free(mean[i]);
+		free(seeds[i]);
+	}
+}
+
+/* A frame in which no arm has a value would be an error of gnuplot's: leave it out. */
+static struct ebb_bands without_empty_panels(const struct ebb_bands *b)
+{
+	struct ebb_bands kept = *b;
+	bool any;
+	int a, p;
+
+	kept.n_panels = 0;
+	for (p = 0; p < b->n_panels; p++) {
+		for (a = 0, any = false; a < b->n_arms; a++)
+			any = any || ebb_series_any(at(b, p, a));
+		if (any)
+			kept.panel[kept.n_panels++] = b->panel[p];
+	}
+	return kept;
+}
+
+int ebb_bands_draw(const struct ebb_bands *given, const char *dir, char *path[EBB_N_FILES],
+		   struct ebb_err *err)
+{
+	double from[EBB_BANDS_PANELS], to[EBB_BANDS_PANELS], unit, end;
+	const char *ylabel[EBB_BANDS_PANELS], *word;
+	const struct ebb_bands kept = without_empty_panels(given), *b = &kept;
+	struct ebb_drawing d = {0};
+	struct cast c;
+	char *xlabel;
+	int p, rows, rc;
+	bool small, cut = false;
+
+	memset(path, 0, EBB_N_FILES * sizeof *path);
+	rc = choose(b, &c, err);
+	if (rc != 0)
+		return rc;
+	small = c.n > EBB_BANDS_ARMS;
+	rows = (c.n + 3) / 4;
+	ebb_drawing_init(&d, b->name, small ? "frames" : "bands", 1280,
+			 small             ? 190 + 240 * rows
+			 : b->n_panels > 1 ? 1000
+					   : 760,
+			 "metric,arm,kind,seed,axis,x,value,low,high,n");
+	unit = x_unit(b, &word, &end);
+	ebb_drawing_number(&d, "XMAX", end);
+	xlabel = ebb_xprintf("%s%s", ebb_scale_about(at(b, 0, c.arm[0])->scale), word);
+	for (p = 0; p < b->n_panels; p++) {
+		y_range(b, &c, p, &from[p], &to[p], &cut);
+		ylabel[p] = b->panel[p].ylabel;
+	}
+	ebb_drawing_string(&d, "TITLE", b->title);
+	ebb_drawing_string(&d, "XLABEL", xlabel);
+	ebb_drawing_number(&d, "P", b->n_panels);
+	ebb_drawing_number(&d, "N", c.n);
+	ebb_drawing_strings(&d, "YLABEL", ylabel, b->n_panels);
+	ebb_drawing_numbers(&d, "YMIN", from, b->n_panels);
+	ebb_drawing_numbers(&d, "YMAX", to, b->n_panels);
+	put_arms(&d, b, &c);
+	put_caption(&d, b, &c, cut);
+	put_blocks(&d, b, &c, unit);
+	put_lost(&d, b, &c, unit);
+	rc = ebb_drawing_write(&d, dir, path, err);
+	free(xlabel);
+	ebb_drawing_release(&d);
+	return rc;
+}

@@ -1,0 +1,32 @@
+/*
+ * The band figure: one or two metrics of several arms, mean and 95 % band over seeds, single seeds
+ * as hairlines. Up to 8 arms share a frame, more get a small frame each.
+ */
+#ifndef EBB_FIGURE_BANDS_H
+#define EBB_FIGURE_BANDS_H
+
+#include "analysis/series.h"
+#include "figure/drawing.h"
+
+#define EBB_BANDS_PANELS 2
+#define EBB_BANDS_ARMS   8   /* in one frame         */
+#define EBB_BANDS_FRAMES 30  /* arms in small frames */
+#define EBB_BANDS_ROWS   240 /* points of a curve that still read as a curve */
+
+struct ebb_bands {
+	const char *name, *title;
+	const char *run; /* for the caption */
+	int n_arms, n_panels;
+	struct ebb_panel {
+		const char *metric; /* full name, for the CSV                                     */
+		const char *ylabel; /* with the unit                                              */
+		double from, to;    /* range; NaN: from the data                                  */
+		const struct ebb_series *series; /* arms without a curve have n_seeds 0  (n_arms) */
+	} panel[EBB_BANDS_PANELS];
+};
+
+/* EBB_ENOENT where there is no value to draw. path: see ebb_drawing_write. */
+int ebb_bands_draw(const struct ebb_bands *b, const char *dir, char *path[EBB_N_FILES],
+		   struct ebb_err *err);
+
+#endif

@@ -1,0 +1,175 @@
+#include "figure/position.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include "analysis/stat.h"
+
+#define TIMES 3 /* first, middle, last */
+
+static int64_t time_of(const struct ebb_position_arm *arm, int t)
+{
+	return t == 0 ? 0 : t == 1 ? (arm->n_steps - 1) / 2 : arm->n_steps - 1;
+}
+
+/* What the frames must hold. */
+struct extent {
+	int64_t last;      /* position with a value            */
+	double mean, band; /* largest mean, top of any band    */
+};
+
+/* One curve: block and CSV rows; widens the extent. */
+static int put_curve(struct ebb_drawing *d, const char *block, const struct ebb_position_arm *arm,
+		     int t, struct extent *e, struct ebb_err *err)
+{
+	struct ebb_summary s;
+	double *column, step = arm->step[time_of(arm, t)];
+	int64_t i;
+	int k, rc = 0, any = 0;
+
+	column = ebb_xcalloc((size_t)arm->n_trials, sizeof *column);
+	ebb_drawing_block(d, block);
+	for (i = 0; i < arm->n_positions && rc == 0; i++) {
+		for (k = 0; k < arm->n_trials; k++)
+			column[k] = arm->value[k][time_of(arm, t) * arm->n_positions + i];
+		rc = ebb_summarise(column, arm->n_trials, &s, err);
+		if (s.n == 0)
+			continue;
+		any = 1;
+		e->last = i + 1 > e->last ? i + 1 : e->last;
+		e->mean = fmax(e->mean, s.mean);
+		e->band = fmax(e->band, isnan(s.high) ? s.mean : s.high);
+		ebb_drawing_row(d, 5,
+				(double[]){(double)(i + 1), s.mean,
+					   isnan(s.low) ? s.mean : fmax(s.low, 0.0),
+					   isnan(s.high) ? s.mean : s.high, s.n});
+		ebb_csv_text(&d->csv, arm->label);
+		ebb_csv_number(&d->csv, step);
+		ebb_csv_number(&d->csv, (double)(i + 1));
+		ebb_csv_number(&d->csv, s.mean);
+		ebb_csv_number(&d->csv, s.low);
+		ebb_csv_number(&d->csv, s.high);
+		ebb_csv_number(&d->csv, s.n);
+		ebb_csv_end(&d->csv);
+	}
+	if (!any)
+		ebb_drawing_row(d, 5, (double[]){NAN, NAN, NAN, NAN, NAN});
+	ebb_drawing_end(d);
+	free(column);
+	return rc;
+}
+
+static void put_times(struct ebb_drawing *d, const struct ebb_position *p)
+{
+	static const char *const word[TIMES] = {"first step", "middle step", "last step"};
+	const struct ebb_position_arm *one = NULL, *arm;
+	bool same[TIMES] = {true, true, true};
+	char *when[TIMES];
+	int a, t;
+
+	for (a = 0; a < p->n_arms; a++) {
+		arm = &p->arm[a];
+		if (arm->n_trials == 0)
+			continue;
+		one = one != NULL ? one : arm;
+		for (t = 0; t < TIMES; t++)
+			same[t] =
+				same[t] && arm->step[time_of(arm, t)] == one->step[time_of(one, t)];
+	}
+	for (t = 0; t < TIMES; t++)
+		when[t] = same[t] && one != NULL
+				  ? ebb_xprintf("step %g", one->step[time_of(one, t)])
+				  : ebb_xstrdup(word[t]);
+	ebb_drawing_number(d, "T", TIMES);
+	ebb_drawing_strings(d, "WHEN", (const char *const *)when, TIMES);
+	for (t = 0; t < TIMES; t++)
+		free(when[t]);
+}
+
+static void put_caption(struct ebb_drawing *d, const struct ebb_position *p, bool cut)
+{
+	struct ebb_buf text = EBB_BUF_INIT;
+	int a, low = -1, high = 0, diverged = 0;
+
+	for (a = 0; a < p->n_arms; a++) {
+		diverged += p->arm[a].n_diverged;
+		if (p->arm[a].n_trials == 0)
+			continue;
+		low = low < 0 || p->arm[a].n_trials < low ? p->arm[a].n_trials : low;
+		high = p->arm[a].n_trials > high ? p->arm[a].n_trials : high;
+	}
+	ebb_buf_printf(&text, "%s: mean over the responses that reach a position, then over ",
+		       p->run);
+	if (high == 1)
+		ebb_buf_puts(&text, "1 seed, no band");
+	else if (low == high)
+		ebb_buf_printf(&text, "%d seeds; band: 95 %% t interval over seeds", high);
+	else
+		ebb_buf_printf(&text, "%d to %d seeds; band: 95 %% t interval over seeds", low,
+			       high);
+	if (cut)
+		ebb_buf_puts(&text, "; bands cut at the frame");
+	if (diverged > 0)
+		ebb_buf_printf(&text, "; %d diverged trial%s left out", diverged,
+			       diverged == 1 ? "" : "s");
+	ebb_drawing_caption(d, text.data);
+	ebb_buf_release(&text);
+}
+
+int ebb_position_draw(const struct ebb_position *p, const char *dir, char *path[EBB_N_FILES],
+		      struct ebb_err *err)
+{
+	char *curve[EBB_POSITION_ARMS * TIMES];
+	const char *label[EBB_POSITION_ARMS];
+	struct ebb_drawing d = {0};
+	struct extent e = {0};
+	double high;
+	int a, t, n = 0, m = 0, rows, cols, rc = 0;
+
+	memset(path, 0, EBB_N_FILES * sizeof *path);
+	for (a = 0; a < p->n_arms; a++)
+		n += p->arm[a].n_trials > 0;
+	if (n == 0)
+		return ebb_err_set(err, EBB_ENOENT,
+				   "figure '%s': no complete trial has entropies by position",
+				   p->name);
+	if (n > EBB_POSITION_ARMS)
+		return ebb_err_set(
+			err, EBB_EINVAL,
+			"figure '%s' has room for %d arms, the run has %d; choose some with --arm",
+			p->name, EBB_POSITION_ARMS, n);
+	cols = n == 1 ? 1 : n <= 4 ? 2 : n <= 9 ? 3 : 4; /* as in plots/position.gp */
+	rows = (n + cols - 1) / cols;
+	ebb_drawing_init(&d, p->name, "position", 1280, 230 + (n == 1 ? 530 : 300) * rows,
+			 "arm,step,position,mean,low,high,n");
+	n = 0;
+	for (a = 0; a < p->n_arms && rc == 0; a++) {
+		if (p->arm[a].n_trials == 0)
+			continue;
+		label[n++] = p->arm[a].label;
+		for (t = 0; t < TIMES && rc == 0; t++) {
+			curve[m] = ebb_xprintf("$curve%d_%d", n, t + 1);
+			rc = put_curve(&d, curve[m++] + 1, &p->arm[a], t, &e, err);
+		}
+	}
+	if (rc == 0 && e.last == 0)
+		rc = ebb_err_set(err, EBB_ENOENT, "figure '%s': every value is missing", p->name);
+	ebb_drawing_string(&d, "TITLE", p->title);
+	ebb_drawing_number(&d, "N", n);
+	ebb_drawing_strings(&d, "LABEL", label, n);
+	ebb_drawing_strings(&d, "CURVE", (const char *const *)curve, m);
+	ebb_drawing_number(&d, "LONGEST", (double)e.last);
+	ebb_drawing_number(&d, "EVERY", e.last > 24 ? (double)(e.last / 12) : 1.0);
+	/* Few seeds reach the last positions: their bands may not flatten everything else. */
+	high = fmin(1.05 * e.band, 1.5 * e.mean);
+	ebb_drawing_number(&d, "HIGH", high > 0.0 ? high : 1.0);
+	put_times(&d, p);
+	put_caption(&d, p, e.band > high);
+	if (rc == 0)
+		rc = ebb_drawing_write(&d, dir, path, err);
+	for (t = 0; t < m; t++)
+		free(curve[t]);
+	ebb_drawing_release(&d);
+	return rc;
+}

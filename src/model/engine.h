@@ -1,0 +1,34 @@
+/* The engine's inside; private to model/ and its tests. */
+#ifndef EBB_MODEL_ENGINE_H
+#define EBB_MODEL_ENGINE_H
+
+#include "model/block.h"
+
+/*
+ * Gradients are summed in this many series, whatever the threads: slots are dealt to lanes in
+ * ascending runs, a lane adds up its rows in order, and the lanes are added in order. A constant,
+ * because it decides the order of additions and with it the bits of every training run.
+ */
+#define EBB_LANES 8
+
+struct ebb_engine {
+	struct ebb_net net;
+	struct ebb_pool *pool;
+	int slot;
+	struct ebb_block *block; /* one a worker */
+	float *lane;             /* (EBB_LANES, n_lane) */
+	size_t n_lane;           /* a gradient, then the head's part of a tied embedding */
+	float *head_sum;         /* that part, summed over lanes (V, C) */
+	double *partial;         /* sums of squares, one a range (n_ranges) */
+	int n_ranges;
+	struct ebb_arena parts, arena; /* the list of blocks, then what they hold */
+};
+
+/* Floats of one range in work over whole flat buffers; part of the bits of the norm. */
+#define EBB_RANGE 16384
+
+/* Let blocks use at most this many input positions (never more than they have room for). Changes
+ * time only. */
+void ebb_engine_limit(struct ebb_engine *e, int positions);
+
+#endif

@@ -1,0 +1,92 @@
+/* AdamW with a limit on the global gradient norm (Loshchilov and Hutter, arXiv:1711.05101). */
+#include <math.h>
+#include <stdlib.h>
+#include "base/real.h"
+#include "model/engine.h"
+
+int ebb_optim_init(struct ebb_optim *opt, const struct ebb_layout *layout, struct ebb_err *err)
+{
+	*opt = (struct ebb_optim){
+		.m = ebb_calloc(layout->n_floats, sizeof *opt->m, err),
+		.v = ebb_calloc(layout->n_floats, sizeof *opt->v, err),
+	};
+	if (opt->m == NULL || opt->v == NULL) {
+		ebb_optim_release(opt);
+		return ebb_err_wrap(err, "moments of %zu parameters", layout->n_parameters);
+	}
+	return 0;
+}
+
+void ebb_optim_release(struct ebb_optim *opt)
+{
+	free(opt->m);
+	free(opt->v);
+	*opt = (struct ebb_optim){0};
+}
+
+struct job {
+	struct ebb_engine *e;
+	struct ebb_weights *w;
+	struct ebb_optim *opt;
+	const float *grad;
+	float scale, lr, beta1, beta2, c1, c2, eps, weight_decay;
+};
+
+static void square_item(void *ctx, int item, int worker)
+{
+	const struct job *job = ctx;
+	size_t n = job->e->net.layout->n_floats, first = (size_t)item * EBB_RANGE;
+
+	job->e->partial[item] = job->e->net.ops->sum_squares(
+		n - first < EBB_RANGE ? n - first : EBB_RANGE, job->grad + first);
+}
+
+/* Update one tensor and pack it while it is in cache. */
+static void tensor_item(void *ctx, int item, int worker)
+{
+	const struct job *job = ctx;
+	const struct ebb_net *net = &job->e->net;
+	const struct ebb_tensor *t = &net->layout->tensor[item];
+	size_t at = t->offset;
+
+	net->ops->adamw((size_t)t->rows * (size_t)t->cols, job->w->flat + at, job->grad + at,
+			job->opt->m + at, job->opt->v + at, job->scale, job->lr, job->beta1,
+			job->beta2, job->c1, job->c2, job->eps,
+			t->decay ? job->weight_decay : 0.0F);
+	ebb_tensor_pack(job->w, item, &net->panels[item]);
+}
+
+/* 1 - beta^t, without libm, whose bits differ between processors. */
+static double bias_correction(double beta, int64_t t)
+{
+	return -ebb_expm1((double)t * ebb_log(beta));
+}
+
+double ebb_optim_step(struct ebb_engine *e, struct ebb_weights *w, struct ebb_optim *opt,
+		      const float *grad, const struct ebb_optim_rule *rule, bool *clipped)
+{
+	struct job job = {.e = e, .w = w, .opt = opt, .grad = grad};
+	double sum = 0.0, norm;
+	bool over;
+
+	ebb_pool_run(e->pool, e->n_ranges, square_item, &job);
+	for (int i = 0; i < e->n_ranges; i++)
+		sum += e->partial[i];
+	norm = sqrt(sum);
+	over = rule->grad_clip > 0.0 && norm > rule->grad_clip && isfinite(norm);
+	if (clipped != NULL)
+		*clipped = over;
+	if (!isfinite(norm))
+		return norm;
+	opt->t++;
+	job.scale = over ? (float)(rule->grad_clip / norm) : 1.0F;
+	job.lr = (float)rule->lr;
+	job.beta1 = (float)rule->beta1;
+	job.beta2 = (float)rule->beta2;
+	job.c1 = (float)bias_correction(rule->beta1, opt->t);
+	job.c2 = (float)bias_correction(rule->beta2, opt->t);
+	job.eps = (float)rule->eps;
+	job.weight_decay = (float)rule->weight_decay;
+	ebb_pool_run(e->pool, e->net.layout->n_tensors, tensor_item, &job);
+	return norm;
+}

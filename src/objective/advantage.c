@@ -1,0 +1,347 @@
+/* Shaped rewards -> advantages of one rollout batch, in the order of PG 1: KL in the reward, centre
+ * and scale, return-to-go, whitening, overlong filter, statistics. */
+#include <math.h>
+#include <stdlib.h>
+#include "objective/stages.h"
+
+struct work {
+	bool *filtered, *counted; /* rows leaving the loss; rows in the statistics (R) */
+	bool *differs;            /* verifier's shaped rewards differ          (n_groups) */
+	bool *info_differs;       /* information rewards differ                (n_groups) */
+	double *known;            /* group baselines of a sum of rewards       (n_groups) */
+	double *k;                /* KL in the reward, null: none              (R,T) */
+	double *k_row;            /* its sum over a row                        (R) */
+	struct ebb_component ext, info;
+	struct ebb_info_plan plan;
+};
+
+static double *reals(size_t n)
+{
+	return ebb_xcalloc(n > 0 ? n : 1, sizeof(double));
+}
+
+static bool *flags(size_t n)
+{
+	return ebb_xcalloc(n > 0 ? n : 1, sizeof(bool));
+}
+
+static void component_init(struct ebb_component *c, int R)
+{
+	c->value = reals((size_t)R);
+	c->baseline = reals((size_t)R);
+	c->divisor = reals((size_t)R);
+}
+
+static void component_release(struct ebb_component *c)
+{
+	free(c->value);
+	free(c->baseline);
+	free(c->divisor);
+}
+
+static void work_init(struct work *w, const struct ebb_options *o, const struct ebb_batch *b)
+{
+	const bool filter = o->overlong.mode == EBB_OVERLONG_FILTER && b->truncated;
+
+	*w = (struct work){0};
+	w->filtered = flags((size_t)b->R);
+	w->counted = flags((size_t)b->R);
+	w->differs = flags((size_t)b->n_groups);
+	w->info_differs = flags((size_t)b->n_groups);
+	w->known = reals((size_t)b->n_groups);
+	w->k_row = reals((size_t)b->R);
+	component_init(&w->ext, b->R);
+	component_init(&w->info, b->R);
+	ebb_info_plan_init(&w->plan, o, b);
+	for (int i = 0; i < b->R; i++) {
+		w->filtered[i] = filter && b->truncated[i];
+		w->counted[i] = !w->filtered[i] || o->overlong.in_baseline;
+	}
+	ebb_group_differs(b, b->shaped, w->differs);
+	if (w->plan.coef > 0.0)
+		ebb_group_differs(b, b->info, w->info_differs);
+	if (o->kl.place == EBB_KL_REWARD) {
+		w->k = reals((size_t)b->R * b->T);
+		ebb_kl_reward(o, b, w->k);
+		for (int i = 0; i < b->R; i++)
+			for (int t = 0; t < b->T; t++)
+				w->k_row[i] += w->k[(size_t)i * b->T + t];
+	}
+}
+
+static void work_release(struct work *w)
+{
+	component_release(&w->info);
+	component_release(&w->ext);
+	free(w->k_row);
+	free(w->k);
+	free(w->known);
+	free(w->info_differs);
+	free(w->differs);
+	free(w->counted);
+	free(w->filtered);
+}
+
+/* The static or greedy baseline of w_ext R + beta rho: that of R is known, rho has its group mean. */
+static void known_of_sum(struct work *w, const struct ebb_batch *b)
+{
+	for (int g = 0; g < b->n_groups; g++) {
+		double sum = 0.0;
+		int n = 0;
+
+		w->known[g] = w->plan.external * b->baseline[g];
+		if (w->plan.coef == 0.0)
+			continue;
+		for (int i = 0; i < b->R; i++) {
+			if (b->group[i] != g || !w->counted[i])
+				continue;
+			sum += b->info[i];
+			n++;
+		}
+		if (n > 0)
+			w->known[g] += w->plan.coef * sum / n;
+	}
+}
+
+/* Fill the components: one of the sum of both rewards, or one each. */
+static void join_rewards(struct work *w, const struct ebb_options *o, const struct ebb_batch *b,
+			 double kl_coef)
+{
+	const bool inside = o->kl.place == EBB_KL_REWARD && o->kl.reward_group == EBB_KL_INSIDE;
+	const bool known = o->advantage.center == EBB_CENTER_STATIC ||
+			   o->advantage.center == EBB_CENTER_GREEDY;
+	const struct ebb_info_plan *p = &w->plan;
+
+	if (known && !b->baseline)
+		EBB_BUG("advantage.center=static or greedy needs the batch's baseline");
+	for (int i = 0; i < b->R; i++) {
+		double r = b->shaped[i];
+
+		if (inside)
+			r -= kl_coef * w->k_row[i];
+		if (p->before) {
+			r *= p->external;
+			if (p->coef > 0.0)
+				r += p->coef * b->info[i];
+		}
+		w->ext.value[i] = r;
+		w->info.value[i] = p->coef > 0.0 ? b->info[i] : 0.0;
+	}
+	if (known && p->before)
+		known_of_sum(w, b);
+	ebb_component_fill(o, b, w->counted,
+			   !known      ? NULL
+			   : p->before ? w->known
+				       : b->baseline,
+			   &w->ext);
+	if (!p->before && p->coef > 0.0)
+		ebb_component_fill(o, b, w->counted, NULL, &w->info);
+}
+
+static double part(const struct ebb_component *c, int i, double discount)
+{
+	if (c->divisor[i] == 0.0)
+		return 0.0;
+	return (discount * c->value[i] - c->baseline[i]) / c->divisor[i];
+}
+
+/* Backwards over the tokens, since a return is a sum over what follows. */
+static void fill_row(const struct work *w, const struct ebb_options *o, struct ebb_batch *b,
+		     double kl_coef, int i)
+{
+	const bool outside = o->kl.place == EBB_KL_REWARD && o->kl.reward_group == EBB_KL_OUTSIDE;
+	const bool info =
+		!w->plan.before && w->plan.coef > 0.0 && ebb_info_used(o, w->differs[b->group[i]]);
+	const size_t at = (size_t)i * b->T;
+	double discount = 1.0, penalty = 0.0;
+
+	for (int t = b->T - 1; t >= 0; t--) {
+		double A = 0.0;
+
+		if (!b->mask[at + t] || !w->counted[i]) {
+			b->advantage[at + t] = 0.0;
+			continue;
+		}
+		A = part(&w->ext, i, discount);
+		if (!w->plan.before)
+			A *= w->plan.external;
+		if (info)
+			A += w->plan.coef * part(&w->info, i, discount);
+		if (outside) {
+			penalty = w->k[at + t] + o->advantage.discount * penalty;
+			A -= kl_coef * penalty;
+		}
+		b->advantage[at + t] = A;
+		discount *= o->advantage.discount;
+	}
+}
+
+void ebb_whiten(double *A, const unsigned char *mask, const bool *counted, int R, int T, int ddof)
+{
+	double sum = 0.0, square = 0.0, mean, factor;
+	int64_t n = 0;
+
+	for (int i = 0; i < R; i++)
+		for (int t = 0; counted[i] && t < T; t++)
+			if (mask[(size_t)i * T + t]) {
+				sum += A[(size_t)i * T + t];
+				n++;
+			}
+	if (n == 0)
+		return;
+	mean = sum / (double)n;
+	for (int i = 0; i < R; i++)
+		for (int t = 0; counted[i] && t < T; t++)
+			if (mask[(size_t)i * T + t]) {
+				const double d = A[(size_t)i * T + t] - mean;
+
+				square += d * d;
+			}
+	square = n > ddof ? square / (double)(n - ddof) : 0.0;
+	/* The two published forms (PG 3.3): 1e-8 added to the sample variance, or as the lower limit
+	 * of the population variance. */
+	factor = 1.0 / sqrt(ddof == 1 ? square + 1e-8 : ebb_max(square, 1e-8));
+	for (int i = 0; i < R; i++)
+		for (int t = 0; counted[i] && t < T; t++)
+			if (mask[(size_t)i * T + t])
+				A[(size_t)i * T + t] = (A[(size_t)i * T + t] - mean) * factor;
+}
+
+double ebb_degenerate_probability(double p, int G)
+{
+	return ebb_power(p, G) + ebb_power(1.0 - p, G);
+}
+
+static void group_stats(const struct work *w, const struct ebb_options *o,
+			const struct ebb_batch *b, struct ebb_prepare_stats *s)
+{
+	int live = 0;
+
+	for (int g = 0; g < b->n_groups; g++) {
+		double sum = 0.0;
+		bool right = true, wrong = true;
+		int n = 0;
+
+		for (int i = 0; i < b->R; i++) {
+			if (b->group[i] != g)
+				continue;
+			n++;
+			sum += b->reward[i];
+			right = right && b->reward[i] >= 1.0;
+			wrong = wrong && b->reward[i] <= 0.0;
+		}
+		if (n == 0)
+			continue;
+		live++;
+		s->degenerate_frac += !w->differs[g];
+		s->degenerate_pred += ebb_degenerate_probability(sum / n, n);
+		s->all_correct_frac += right;
+		s->all_wrong_frac += wrong;
+		s->info_only_frac +=
+			!w->differs[g] && w->info_differs[g] && ebb_info_used(o, false);
+	}
+	s->degenerate_frac /= live;
+	s->degenerate_pred /= live;
+	s->all_correct_frac /= live;
+	s->all_wrong_frac /= live;
+	s->info_only_frac /= live;
+}
+
+static void row_stats(const struct work *w, const struct ebb_options *o, const struct ebb_batch *b,
+		      double kl_coef, struct ebb_prepare_stats *s)
+{
+	double square = 0.0;
+
+	for (int i = 0; i < b->R; i++) {
+		s->shaped_mean += b->shaped[i];
+		if (o->kl.place == EBB_KL_REWARD)
+			s->shaped_mean -= kl_coef * w->k_row[i];
+		s->info_mean += w->info.value[i];
+	}
+	s->shaped_mean /= b->R;
+	s->info_mean /= b->R;
+	for (int i = 0; i < b->R; i++)
+		square += (w->info.value[i] - s->info_mean) * (w->info.value[i] - s->info_mean);
+	s->info_std = sqrt(square / b->R);
+	if (w->plan.coef == 0.0)
+		s->info_mean = s->info_std = s->info_only_frac = NAN;
+}
+
+static void token_stats(const struct ebb_options *o, const struct ebb_batch *b,
+			struct ebb_prepare_stats *s)
+{
+	const double floor = o->ratio.logp_floor;
+	const size_t all = (size_t)b->R * b->T;
+	double logp = 0.0, square = 0.0;
+	int64_t n = 0;
+	int bad;
+
+	for (size_t at = 0; at < all; at++) {
+		if (!b->mask[at])
+			continue;
+		n++;
+		s->adv_mean += b->advantage[at];
+		s->adv_zero_frac += b->advantage[at] == 0.0;
+		logp += ebb_logp_frozen(b->old[at], floor, &bad);
+	}
+	s->adv_mean /= (double)n;
+	s->adv_zero_frac /= (double)n;
+	logp /= (double)n;
+	for (size_t at = 0; at < all; at++) {
+		const double d = b->mask[at] ? b->advantage[at] - s->adv_mean : 0.0;
+
+		square += d * d;
+		if (b->mask[at])
+			s->cov_mean += (ebb_logp_frozen(b->old[at], floor, &bad) - logp) * d;
+	}
+	s->adv_std = sqrt(square / (double)n);
+	s->cov_mean /= (double)n;
+}
+
+/* Over the mask as drawn: the filter must not hide a broken sampler. */
+static double floored_share(const struct ebb_options *o, const struct ebb_batch *b)
+{
+	int64_t n = 0, floored = 0;
+
+	for (size_t at = 0; at < (size_t)b->R * b->T; at++) {
+		int old_bad, roll_bad = 0;
+
+		if (!b->mask[at])
+			continue;
+		n++;
+		ebb_logp_frozen(b->old[at], o->ratio.logp_floor, &old_bad);
+		if (b->roll)
+			ebb_logp_frozen(b->roll[at], o->ratio.logp_floor, &roll_bad);
+		floored += old_bad || roll_bad;
+	}
+	return n > 0 ? (double)floored / (double)n : 0.0;
+}
+
+void ebb_objective_prepare(const struct ebb_options *o, struct ebb_batch *b, double kl_coef,
+			   struct ebb_prepare_stats *stats)
+{
+	struct work w;
+
+	work_init(&w, o, b);
+	join_rewards(&w, o, b, kl_coef);
+	for (int i = 0; i < b->R; i++)
+		fill_row(&w, o, b, kl_coef, i);
+	if (o->advantage.scale == EBB_SCALE_WHITEN)
+		ebb_whiten(b->advantage, b->mask, w.counted, b->R, b->T,
+			   (int)o->advantage.std_ddof);
+	if (stats) {
+		*stats = (struct ebb_prepare_stats){0};
+		stats->floored_frac = floored_share(o, b);
+	}
+	for (int i = 0; i < b->R; i++)
+		for (int t = 0; w.filtered[i] && t < b->T; t++) {
+			b->mask[(size_t)i * b->T + t] = 0;
+			b->advantage[(size_t)i * b->T + t] = 0.0;
+		}
+	if (stats) {
+		group_stats(&w, o, b, stats);
+		row_stats(&w, o, b, kl_coef, stats);
+		token_stats(o, b, stats);
+	}
+	work_release(&w);
+}

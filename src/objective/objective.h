@@ -1,0 +1,149 @@
+/*
+ * An algorithm only weighs tokens: from rewards and log-probabilities it makes one coefficient for
+ * every response token, w_logp = dL/dlogp, w_entropy = dL/dH, w_kl = dL/dKL. Three steps, pure
+ * functions over host arrays; no model, device or file is known here.
+ *
+ *   needs     which extra passes the options ask for
+ *   prepare   once a rollout batch: shaped rewards, kept groups, advantages
+ *   weigh     once an optimizer update: coefficients, loss, statistics
+ *
+ * Mathematics: policy-gradient specification (PG) sections 2, 3, 4, 7 and entropy-and-information
+ * specification (EI) sections 0.3, 1.2, 4. Arrays are double; (R, T) is row-major. Padded entries
+ * (mask 0) may hold anything, NaN included: they are never read into a result, and get exactly 0.
+ */
+#ifndef EBB_OBJECTIVE_OBJECTIVE_H
+#define EBB_OBJECTIVE_OBJECTIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "options/options.h"
+
+/* ---- needs ---- */
+
+struct ebb_needs {
+	bool ref_logp;	    /* log-probability of the drawn tokens under the reference         */
+	bool exact_kl;	    /* KL over the vocabulary inside the gradient pass (kl.estimator=full) */
+	bool answer;	    /* log-likelihood of the gold answer after the chain               */
+	bool answer_prior;  /* the same without the chain (info.norm=gain_*)                    */
+	int reference_samples; /* rollouts of the base policy a prompt; 0: none                 */
+	bool greedy;	    /* one greedy response a prompt                                    */
+	bool old_pass;	    /* old must be recomputed by the trainer: the sampler is not exact */
+};
+
+void ebb_objective_needs(const struct ebb_options *o, struct ebb_needs *needs);
+
+/* ---- prepare ---- */
+
+/* One rollout batch. The caller owns all arrays; columns: meaning, shape, who fills it. */
+struct ebb_batch {
+	int R, T, n_groups;
+	const int *group;	     /* prompt group 0..n_groups-1            (R)    caller        */
+	unsigned char *mask;	     /* 1 on response tokens, end mark included (R,T) caller; prepare
+				      * clears filtered rows                                       */
+	const int *length;	     /* tokens drawn, end mark included       (R)    caller        */
+	const bool *truncated;	     /* limit reached without end mark        (R)    caller; may be null */
+	const double *reward;	     /* verifier's reward in [0,1]            (R)    caller        */
+	const double *old;	     /* log p under the proximal policy       (R,T)  caller        */
+	const double *roll;	     /* log p the sampler drew with           (R,T)  caller; null: old */
+	const double *ref;	     /* log p under the reference             (R,T)  caller; may be null */
+	const double *info;	     /* information reward rho, EI 4.6        (R)    caller; may be null */
+	const double *baseline;	     /* static or greedy baseline, in units of shaped (n_groups) caller;
+				      * null unless advantage.center asks for it                   */
+	double *shaped;		     /* reward after scale, truncation rule, overlong (R) shape    */
+	double *advantage;	     /* A                                     (R,T)  prepare       */
+};
+
+struct ebb_prepare_stats {
+	double shaped_mean;		     /* after KL in the reward too                 */
+	double adv_mean, adv_std, adv_zero_frac; /* over masked tokens                     */
+	double degenerate_frac, degenerate_pred, all_correct_frac, all_wrong_frac; /* of groups */
+	double info_mean, info_std, info_only_frac; /* NaN without info                    */
+	double cov_mean; /* mean of (logp - mean)(A - mean) over masked tokens, EI 2.3     */
+	double floored_frac; /* share of tokens as drawn whose old or roll was no log-probability
+			      * and became the floor; above EBB_FLOORED_MAX end the trial (PG 7) */
+};
+
+#define EBB_FLOORED_MAX 1e-3
+
+/* reward -> shaped: reward.scale, reward.truncated, overlong soft penalty. Per row. L_max is
+ * overlong.max, else sample.max_tokens, else T. */
+void ebb_objective_shape(const struct ebb_options *o, struct ebb_batch *b);
+
+/* Dynamic sampling: keep[g] = the metric of dynamic.on differs inside group g (or it is off).
+ * correct: reward; shaped: shaped; total: info joined in by info.combine. */
+void ebb_objective_keep(const struct ebb_options *o, const struct ebb_batch *b, bool *keep);
+
+/* shaped (already filled) -> advantage, overlong filter. kl_coef is the controller's current
+ * coefficient (kl.coef when fixed). stats may be null. */
+void ebb_objective_prepare(const struct ebb_options *o, struct ebb_batch *b, double kl_coef,
+			   struct ebb_prepare_stats *stats);
+
+/* ---- weigh ---- */
+
+struct ebb_weigh_stats {
+	double loss, pg_loss, kl_loss, entropy_loss; /* kl_loss before its coefficient            */
+	double clip_low, clip_high, clip_dual;	     /* shares of masked tokens                   */
+	double clip_sequence;			     /* share of rows with a token clipped; for the
+						      * sequence levels of clipped rows           */
+	double clip_high_prob;			     /* mean p of tokens counted in clip_high; NaN: none */
+	double ratio_mean, ratio_max, ratio_min;
+	double log_ratio_clamped, logp_floored;	     /* counts                                    */
+	double ppo_kl, ppo_kl_k3;		     /* mean(-x), mean(rho - 1 - x)               */
+	double kl_ref_k1, kl_ref_k2, kl_ref_k3;	     /* NaN without ref                           */
+	double entropy_mean;			     /* over masked tokens; NaN without entropy   */
+	double tis_mean, tis_max, tis_ess;	     /* NaN with tis off                          */
+	double n_tokens, n_rows;		     /* N and S of the mini-batch                 */
+	double kl_old_loss;			     /* before kl_old.coef                        */
+	double log_ratio_abs_max, neg_logp_mean, adv_zero_frac;
+	double old_floored, ref_floored, kl_log_clamped; /* counts; old_floored: old or roll      */
+};
+
+/*
+ * One optimizer update. begin() computes the denominators, TIS weights and gamma schedule, which
+ * need the mask and frozen arrays alone; rows() may then be called for any ranges that cover
+ * 0..n-1 once each, from several threads; finish() sums the statistics in row order, so that
+ * neither the order nor the cut of the calls can change a bit.
+ *
+ * private_ must be null before the first begin(); later ones on the same struct reuse its memory
+ * where it suffices. A logp that is not-a-number makes the loss not-a-number: the caller judges it.
+ */
+struct ebb_minibatch {
+	const struct ebb_options *o;
+	const struct ebb_batch *batch;
+	const int *row;		/* rows of the batch in this update         (n)                 */
+	int n, stride;		/* arrays below are (n, stride), stride >= batch->T             */
+	double kl_coef;
+	int limit;		/* response limit in tokens: Tmax of gamma, C of the -norm aggregates */
+	const double *logp;	/* log p under the current policy           (n, stride)         */
+	const double *entropy;	/* exact entropy, nats; may be null         (n, stride)         */
+	const double *kl;	/* exact KL; may be null                    (n, stride)         */
+	double *w_logp, *w_entropy, *w_kl; /* results; the last two may be null (n, stride)    */
+	struct ebb_weigh_private *private_;
+};
+
+int ebb_weigh_begin(struct ebb_minibatch *mb, struct ebb_err *err);
+void ebb_weigh_rows(void *minibatch, int first, int count); /* fits ebb_pass.weigh */
+void ebb_weigh_finish(struct ebb_minibatch *mb, struct ebb_weigh_stats *stats);
+void ebb_weigh_release(struct ebb_minibatch *mb);
+
+/* Masked tokens of the mini-batch after prepare; 0: skip the optimizer step (PG 7). */
+int64_t ebb_weigh_tokens(const struct ebb_minibatch *mb);
+
+/* ---- small pieces with a use of their own ---- */
+
+/* gamma(t) of the response token with ordinal 1, 2, ..., EI 4.4. length: this response's. */
+double ebb_gamma(const struct ebb_options *o, int ordinal, int limit, int length);
+
+/* rho of EI 4.6 from the answer's token log-likelihoods and, for gain_*, those without the chain. */
+double ebb_info_reward(const struct ebb_options *o, const double *logp, const double *prior, int n);
+
+/* coef *= 1 + clip(KL/target - 1, -0.2, 0.2) n / horizon, PG 3.4. */
+double ebb_kl_adapt(const struct ebb_options *o, double coef, double kl, int n_responses);
+
+/* Soft penalty for n response tokens, PG 4.5 part 4b; cache 0: none up to max, -factor beyond. */
+double ebb_overlong_penalty(double max, double cache, double factor, int n);
+
+/* p^G + (1-p)^G. */
+double ebb_degenerate_probability(double p, int G);
+
+#endif

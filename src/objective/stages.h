@@ -1,0 +1,82 @@
+/*
+ * The stages of the pipeline, private to the room: one file each, and each reads only the option
+ * groups named beside it (and ratio.logp_floor, what a log-probability of minus infinity counts as).
+ * Weighing stages turn options into a rule of token.h; preparing stages work on a whole rollout
+ * batch.
+ */
+#ifndef EBB_OBJECTIVE_STAGES_H
+#define EBB_OBJECTIVE_STAGES_H
+
+#include "objective/objective.h"
+#include "objective/token.h"
+
+/* ---- weighing ---- */
+
+void ebb_ratio_rule_init(struct ebb_ratio_rule *r, const struct ebb_options *o); /* ratio */
+void ebb_clip_rule_init(struct ebb_clip_rule *r, const struct ebb_options *o);   /* loss clip */
+void ebb_tis_rule_init(struct ebb_tis_rule *r, const struct ebb_options *o);     /* tis */
+/* coef: the controller's. kl kl_old */
+void ebb_kl_rule_init(struct ebb_kl_rule *r, const struct ebb_options *o, double coef);
+/* entropy gamma */
+void ebb_entropy_rule_init(struct ebb_entropy_rule *r, const struct ebb_options *o, int limit);
+
+/* What a mini-batch counts, from the mask alone. */
+struct ebb_counts {
+	int64_t tokens;              /* N */
+	int rows, nonempty;          /* R of the mini-batch; rows with a token */
+	int live_groups;             /* groups with a token */
+	const int *n;                /* tokens of a row (rows) */
+	const int *group;            /* group of a row (rows) */
+	const int64_t *group_tokens; /* N_g (n_groups) */
+};
+
+/* S, the sequences of a sequence mean. loss */
+int ebb_aggregate_rows(const struct ebb_options *o, const struct ebb_counts *c);
+/* Weight of every token of row i in the loss, 0 for an empty one; limit: C unless set. loss */
+double ebb_aggregate_weight(const struct ebb_options *o, const struct ebb_counts *c, int limit,
+			    int i);
+/* The same for the entropy term, without gamma(t); w: the row's weight in the loss. entropy gamma */
+double ebb_entropy_weight(const struct ebb_options *o, const struct ebb_entropy_rule *r,
+			  const struct ebb_counts *c, int S, double w, int i);
+
+/* TIS weights of the mini-batch's rows (rows, T), 0 outside the mask. tis */
+void ebb_tis_fill(const struct ebb_tis_rule *r, const struct ebb_batch *b, const int *row,
+		  const struct ebb_counts *c, double floor, double *tis);
+
+/* ---- preparing ---- */
+
+/* KL penalty of every masked token under the frozen policies, before its coefficient (R, T). kl */
+void ebb_kl_reward(const struct ebb_options *o, const struct ebb_batch *b, double *k);
+
+/* One reward's way to an advantage: A_it = (discounted value - baseline) / divisor; with divisor 0
+ * the advantage is 0. */
+struct ebb_component {
+	double *value, *baseline, *divisor; /* (R) */
+};
+
+/*
+ * Fill baseline and divisor from value. counted: rows that enter the statistics and get an
+ * advantage. known: baseline of each group for static and greedy centres; null: the group's mean
+ * stands in, for rewards nobody knows a baseline of. advantage
+ */
+void ebb_component_fill(const struct ebb_options *o, const struct ebb_batch *b, const bool *counted,
+			const double *known, struct ebb_component *c);
+
+/* true for groups in which x differs between two rows; groups without a row do not. */
+void ebb_group_differs(const struct ebb_batch *b, const double *x, bool *differs);
+
+/* How the information reward joins: the weights of verifier and information reward. info */
+struct ebb_info_plan {
+	double external, coef; /* coef 0: no information reward */
+	bool before;           /* one sum is normalised, not a sum of normalised rewards */
+};
+void ebb_info_plan_init(struct ebb_info_plan *p, const struct ebb_options *o,
+			const struct ebb_batch *b);
+/* Does the information reward count in a group whose verifier's rewards differ, or do not? info */
+bool ebb_info_used(const struct ebb_options *o, bool external_differs);
+
+/* Subtract the token mean and divide by the standard deviation over masked tokens of counted rows;
+ * ddof 1: sqrt(var + 1e-8), 0: sqrt(max(var, 1e-8)). */
+void ebb_whiten(double *A, const unsigned char *mask, const bool *counted, int R, int T, int ddof);
+
+#endif

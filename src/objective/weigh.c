@@ -1,0 +1,314 @@
+/* The stages run over a mini-batch: what depends on the mask alone in begin, rows in any cut, sums
+ * in row order at the end. */
+#include <math.h>
+#include <stdlib.h>
+#include "base/arena.h"
+#include "objective/stages.h"
+
+struct ebb_weigh_private {
+	struct ebb_arena arena;
+	int n_max, T_max, groups_max; /* what the arena has room for */
+	bool has_tis;
+
+	struct ebb_weigh_rule rule;
+	struct ebb_counts counts;
+	int S;
+	double old_floored;
+	int *n, *group;            /* tokens and group of a row                (n) */
+	int64_t *group_tokens;     /*                                          (n_groups) */
+	double *w, *w_entropy;     /* weight of a row's tokens                 (n) */
+	double *tis;               /* weights, with tis on                     (n, T) */
+	struct ebb_row_sums *sums; /*                                          (n) */
+};
+
+static bool needs_limit(const struct ebb_options *o)
+{
+	const bool norm = o->loss.aggregate == EBB_AGGREGATE_SEQ_MEAN_TOKEN_SUM_NORM ||
+			  o->loss.aggregate == EBB_AGGREGATE_TOKEN_SUM_NORM;
+	const bool line =
+		o->gamma.kind == EBB_GAMMA_LINEAR || o->gamma.kind == EBB_GAMMA_PIECE_LINEAR;
+
+	return (norm && o->loss.constant == 0.0) ||
+	       (line && o->gamma.tmax == EBB_TMAX_LIMIT && o->entropy.coef > 0.0);
+}
+
+static int check(const struct ebb_minibatch *mb, struct ebb_err *err)
+{
+	const struct ebb_options *o = mb->o;
+	const struct ebb_batch *b = mb->batch;
+	const bool full = o->kl.place == EBB_KL_LOSS && o->kl.estimator == EBB_KL_FULL;
+
+	if (mb->n < 0 || mb->stride < b->T)
+		return ebb_err_set(
+			err, EBB_EINVAL,
+			"a mini-batch of %d rows has stride %d, below the batch's %d tokens", mb->n,
+			mb->stride, b->T);
+	for (int i = 0; i < mb->n; i++)
+		if (mb->row[i] < 0 || mb->row[i] >= b->R || b->group[mb->row[i]] < 0 ||
+		    b->group[mb->row[i]] >= b->n_groups)
+			return ebb_err_set(
+				err, EBB_EINVAL,
+				"row %d of the mini-batch is row %d of a batch of %d, or "
+				"of no group",
+				i, mb->row[i], b->R);
+	if (needs_limit(o) && mb->limit < 1)
+		return ebb_err_set(
+			err, EBB_EINVAL,
+			"the response limit is %d, but loss.aggregate or gamma.kind divides "
+			"by it; give sample.max_tokens",
+			mb->limit);
+	if (o->kl.place == EBB_KL_LOSS && !full && !b->ref)
+		return ebb_err_set(err, EBB_EINVAL,
+				   "kl.place=loss needs the reference's log-probabilities");
+	if (full && (!mb->kl || !mb->w_kl))
+		return ebb_err_set(
+			err, EBB_EINVAL,
+			"kl.estimator=full needs the exact KL and room for its coefficient");
+	if (o->entropy.coef > 0.0 && (!mb->entropy || !mb->w_entropy))
+		return ebb_err_set(err, EBB_EINVAL,
+				   "entropy.coef needs the entropy and room for its coefficient");
+	return 0;
+}
+
+static int reserve(struct ebb_minibatch *mb, struct ebb_err *err)
+{
+	struct ebb_weigh_private *p = mb->private_;
+	const int n = mb->n > 0 ? mb->n : 1, T = mb->batch->T > 0 ? mb->batch->T : 1;
+	const int groups = mb->batch->n_groups > 0 ? mb->batch->n_groups : 1;
+	const bool tis = mb->o->tis.kind != EBB_TIS_OFF;
+
+	if (p && n <= p->n_max && T <= p->T_max && groups <= p->groups_max && (!tis || p->has_tis))
+		return 0;
+	ebb_weigh_release(mb);
+	p = ebb_calloc(1, sizeof *p, err);
+	if (!p)
+		return EBB_ENOMEM;
+	ebb_arena_add(&p->arena, &p->n, (size_t)n, sizeof *p->n);
+	ebb_arena_add(&p->arena, &p->group, (size_t)n, sizeof *p->group);
+	ebb_arena_add(&p->arena, &p->group_tokens, (size_t)groups, sizeof *p->group_tokens);
+	ebb_arena_add(&p->arena, &p->w, (size_t)n, sizeof *p->w);
+	ebb_arena_add(&p->arena, &p->w_entropy, (size_t)n, sizeof *p->w_entropy);
+	ebb_arena_add(&p->arena, &p->sums, (size_t)n, sizeof *p->sums);
+	if (tis)
+		ebb_arena_add(&p->arena, &p->tis, (size_t)n * T, sizeof *p->tis);
+	p->n_max = n;
+	p->T_max = T;
+	p->groups_max = groups;
+	p->has_tis = tis;
+	mb->private_ = p;
+	if (ebb_arena_commit(&p->arena, err) != 0)
+		ebb_weigh_release(mb);
+	return mb->private_ ? 0 : EBB_ENOMEM;
+}
+
+static void count(struct ebb_weigh_private *p, const struct ebb_minibatch *mb)
+{
+	const struct ebb_batch *b = mb->batch;
+	const double floor = p->rule.ratio.floor;
+	struct ebb_counts *c = &p->counts;
+
+	*c = (struct ebb_counts){
+		.rows = mb->n, .n = p->n, .group = p->group, .group_tokens = p->group_tokens};
+	p->old_floored = 0.0;
+	for (int g = 0; g < b->n_groups; g++)
+		p->group_tokens[g] = 0;
+	for (int i = 0; i < mb->n; i++) {
+		const size_t at = (size_t)mb->row[i] * b->T;
+
+		p->n[i] = 0;
+		p->group[i] = b->group[mb->row[i]];
+		for (int t = 0; t < b->T; t++) {
+			int old_bad, roll_bad = 0;
+
+			if (!b->mask[at + t])
+				continue;
+			p->n[i]++;
+			ebb_logp_frozen(b->old[at + t], floor, &old_bad);
+			if (b->roll)
+				ebb_logp_frozen(b->roll[at + t], floor, &roll_bad);
+			p->old_floored += old_bad || roll_bad;
+		}
+		c->tokens += p->n[i];
+		c->nonempty += p->n[i] > 0;
+		if (p->n[i] > 0 && p->group_tokens[p->group[i]] == 0)
+			c->live_groups++;
+		p->group_tokens[p->group[i]] += p->n[i];
+	}
+}
+
+int ebb_weigh_begin(struct ebb_minibatch *mb, struct ebb_err *err)
+{
+	struct ebb_weigh_private *p;
+	int rc = check(mb, err);
+
+	if (rc == 0)
+		rc = reserve(mb, err);
+	if (rc != 0)
+		return rc;
+	p = mb->private_;
+	ebb_ratio_rule_init(&p->rule.ratio, mb->o);
+	ebb_clip_rule_init(&p->rule.clip, mb->o);
+	ebb_tis_rule_init(&p->rule.tis, mb->o);
+	ebb_entropy_rule_init(&p->rule.entropy, mb->o, mb->limit);
+	ebb_kl_rule_init(&p->rule.kl, mb->o, mb->kl_coef);
+	count(p, mb);
+	p->S = ebb_aggregate_rows(mb->o, &p->counts);
+	for (int i = 0; i < mb->n; i++) {
+		p->w[i] = ebb_aggregate_weight(mb->o, &p->counts, mb->limit, i);
+		p->w_entropy[i] =
+			ebb_entropy_weight(mb->o, &p->rule.entropy, &p->counts, p->S, p->w[i], i);
+	}
+	if (mb->o->tis.kind != EBB_TIS_OFF)
+		ebb_tis_fill(&p->rule.tis, mb->batch, mb->row, &p->counts, p->rule.ratio.floor,
+			     p->tis);
+	return 0;
+}
+
+void ebb_weigh_rows(void *minibatch, int first, int count)
+{
+	const struct ebb_minibatch *mb = minibatch;
+	const struct ebb_batch *b = mb->batch;
+	struct ebb_weigh_private *p = mb->private_;
+
+	if (!p || first < 0 || count < 0 || first > mb->n - count)
+		EBB_BUG("rows %d..%d of a mini-batch of %d", first, first + count, mb->n);
+	for (int i = first; i < first + count; i++) {
+		const size_t frozen = (size_t)mb->row[i] * b->T, now = (size_t)i * mb->stride;
+		const struct ebb_response in = {
+			.T = b->T,
+			.n = p->n[i],
+			.mask = b->mask + frozen,
+			.logp = mb->logp + now,
+			.old = b->old + frozen,
+			.ref = b->ref ? b->ref + frozen : NULL,
+			.advantage = b->advantage + frozen,
+			.tis = mb->o->tis.kind != EBB_TIS_OFF ? p->tis + (size_t)i * b->T : NULL,
+			.entropy = mb->entropy ? mb->entropy + now : NULL,
+			.kl = mb->kl ? mb->kl + now : NULL,
+			.w = p->w[i],
+			.w_entropy = p->w_entropy[i],
+		};
+		const struct ebb_coefficients out = {
+			.logp = mb->w_logp + now,
+			.entropy = mb->w_entropy ? mb->w_entropy + now : NULL,
+			.kl = mb->w_kl ? mb->w_kl + now : NULL,
+		};
+
+		p->sums[i] = (struct ebb_row_sums){0};
+		ebb_weigh_response(&p->rule, &in, &out, &p->sums[i]);
+		for (int t = b->T; t < mb->stride; t++) {
+			out.logp[t] = 0.0;
+			if (out.entropy)
+				out.entropy[t] = 0.0;
+			if (out.kl)
+				out.kl[t] = 0.0;
+		}
+	}
+}
+
+/* Sums that must stay 0, not 0/0, where there is no token. */
+static double share(double sum, double n)
+{
+	return n > 0.0 ? sum / n : 0.0;
+}
+
+static void add(struct ebb_weigh_stats *s, const struct ebb_row_sums *r, bool first)
+{
+	s->pg_loss += r->pg;
+	s->kl_loss += r->kl;
+	s->kl_old_loss += r->kl_old;
+	s->entropy_loss += r->entropy;
+	s->clip_low += r->low;
+	s->clip_high += r->high;
+	s->clip_dual += r->dual;
+	s->clip_sequence += r->low > 0.0 || r->high > 0.0 || r->dual > 0.0;
+	s->clip_high_prob += r->high_prob;
+	s->ratio_mean += r->ratio;
+	if (first || r->ratio_max > s->ratio_max)
+		s->ratio_max = r->ratio_max;
+	if (first || r->ratio_min < s->ratio_min)
+		s->ratio_min = r->ratio_min;
+	if (first || r->log_ratio_max > s->log_ratio_abs_max)
+		s->log_ratio_abs_max = r->log_ratio_max;
+	s->log_ratio_clamped += r->clamped;
+	s->logp_floored += r->floored;
+	s->ref_floored += r->ref_floored;
+	s->kl_log_clamped += r->kl_clamped;
+	s->ppo_kl += r->drift_k1;
+	s->ppo_kl_k3 += r->drift_k3;
+	s->kl_ref_k1 += r->ref_k1;
+	s->kl_ref_k2 += r->ref_k2;
+	s->kl_ref_k3 += r->ref_k3;
+	s->entropy_mean += r->entropy_plain;
+	s->neg_logp_mean += r->neg_logp;
+	s->adv_zero_frac += r->adv_zero;
+	s->tis_mean += r->tis;
+	s->tis_ess += r->tis_square;
+	if (r->tis_max > s->tis_max)
+		s->tis_max = r->tis_max;
+}
+
+void ebb_weigh_finish(struct ebb_minibatch *mb, struct ebb_weigh_stats *s)
+{
+	const struct ebb_weigh_private *p = mb->private_;
+	const double N = (double)p->counts.tokens, nan = (double)NAN;
+	bool first = true;
+	double n_high;
+
+	*s = (struct ebb_weigh_stats){0};
+	for (int i = 0; i < mb->n; i++) {
+		if (p->n[i] == 0)
+			continue;
+		add(s, &p->sums[i], first);
+		first = false;
+	}
+	n_high = s->clip_high;
+	s->entropy_loss = 0.0 - p->rule.entropy.coef * s->entropy_loss;
+	s->loss = s->pg_loss + p->rule.kl.coef * s->kl_loss + p->rule.kl.old_coef * s->kl_old_loss +
+		  s->entropy_loss;
+	s->n_tokens = N;
+	s->n_rows = p->S;
+	s->old_floored = p->old_floored;
+	s->clip_low = share(s->clip_low, N);
+	s->clip_high = share(s->clip_high, N);
+	s->clip_dual = share(s->clip_dual, N);
+	s->clip_sequence = share(s->clip_sequence, p->counts.nonempty);
+	s->clip_high_prob = n_high > 0.0 ? s->clip_high_prob / n_high : nan;
+	s->adv_zero_frac = share(s->adv_zero_frac, N);
+	/* Means of what there is none of are not-a-number: 0/0. */
+	s->ratio_mean /= N;
+	s->ppo_kl /= N;
+	s->ppo_kl_k3 /= N;
+	s->neg_logp_mean /= N;
+	s->kl_ref_k1 = mb->batch->ref ? s->kl_ref_k1 / N : nan;
+	s->kl_ref_k2 = mb->batch->ref ? s->kl_ref_k2 / N : nan;
+	s->kl_ref_k3 = mb->batch->ref ? s->kl_ref_k3 / N : nan;
+	s->entropy_mean = mb->entropy ? s->entropy_mean / N : nan;
+	if (first)
+		s->ratio_max = s->ratio_min = s->log_ratio_abs_max = nan;
+	if (mb->o->tis.kind == EBB_TIS_OFF) {
+		s->tis_mean = s->tis_max = s->tis_ess = nan;
+	} else {
+		s->tis_ess = s->tis_mean * s->tis_mean / (N * s->tis_ess);
+		s->tis_mean /= N;
+	}
+}
+
+void ebb_weigh_release(struct ebb_minibatch *mb)
+{
+	if (!mb->private_)
+		return;
+	ebb_arena_release(&mb->private_->arena);
+	free(mb->private_);
+	mb->private_ = NULL;
+}
+
+int64_t ebb_weigh_tokens(const struct ebb_minibatch *mb)
+{
+	int64_t n = 0;
+
+	for (int i = 0; i < mb->n; i++)
+		for (int t = 0; t < mb->batch->T; t++)
+			n += mb->batch->mask[(size_t)mb->row[i] * mb->batch->T + t] != 0;
+	return n;
+}

@@ -1,0 +1,134 @@
+/* Checks of options against each other. Every text names all options involved by their full key,
+ * which is how a definition's reader finds the place to point at. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include "options/options.h"
+
+struct report {
+	void (*report)(void *ctx, const char *text);
+	void *ctx;
+	int n;
+};
+
+__attribute__((format(printf, 2, 3))) static void problem(struct report *r, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	r->n++;
+	if (r->report)
+		r->report(r->ctx, text);
+}
+
+static void check_model(const struct ebb_options *o, struct report *r)
+{
+	int64_t heads = o->model.heads, kv = o->model.kv_heads, dim = o->model.head_dim;
+
+	if (dim == 0 && o->model.width % heads)
+		problem(r,
+			"model.width=%" PRId64 " is not a multiple of model.heads=%" PRId64
+			": change one of them or set model.head_dim",
+			o->model.width, heads);
+	else if (dim == 0 && o->model.width / heads % 2)
+		problem(r,
+			"model.width=%" PRId64 " over model.heads=%" PRId64
+			" gives heads of width %" PRId64
+			", but rotary positions need an even width: set model.head_dim",
+			o->model.width, heads, o->model.width / heads);
+	if (dim % 2)
+		problem(r, "model.head_dim=%" PRId64 " is odd: rotary positions need an even width",
+			dim);
+	if (kv > 0 && heads % kv)
+		problem(r,
+			"model.kv_heads=%" PRId64 " does not divide model.heads=%" PRId64
+			": every key/value head serves the same number of query heads",
+			kv, heads);
+}
+
+static void check_loop(const struct ebb_options *o, struct report *r)
+{
+	if (o->train.prompts < o->train.minibatches)
+		problem(r,
+			"train.prompts=%" PRId64 " is less than train.minibatches=%" PRId64
+			": mini-batches are dealt in whole groups, so each needs a prompt",
+			o->train.prompts, o->train.minibatches);
+	if (o->train.steps > 0 && o->train.warmup > o->train.steps)
+		problem(r,
+			"train.warmup=%" PRId64 " is longer than train.steps=%" PRId64
+			": the learning rate would never be reached",
+			o->train.warmup, o->train.steps);
+	if (o->pretrain.steps > 0 && o->pretrain.warmup > o->pretrain.steps)
+		problem(r,
+			"pretrain.warmup=%" PRId64 " is longer than pretrain.steps=%" PRId64
+			": the learning rate would never be reached",
+			o->pretrain.warmup, o->pretrain.steps);
+}
+
+static void check_advantage(const struct ebb_options *o, struct report *r)
+{
+	bool loo = o->advantage.center == EBB_CENTER_LOO;
+
+	if (o->train.group > 1)
+		return;
+	/* one problem, one message: with a group baseline the group's scale does not matter */
+	if (loo || o->advantage.center == EBB_CENTER_GROUP)
+		problem(r,
+			"advantage.center=%s needs several responses a prompt, but train.group=1: "
+			"set train.group to 2 or more, or advantage.center to batch or none",
+			loo ? "loo" : "group");
+	else if (o->advantage.scale == EBB_SCALE_GROUP_STD)
+		problem(r, "advantage.scale=group_std needs several responses a prompt, but "
+			   "train.group=1: set train.group to 2 or more, or advantage.scale to "
+			   "batch_std or none");
+}
+
+static void check_length(const struct ebb_options *o, struct report *r)
+{
+	int64_t limit = o->sample.max_tokens, max = o->overlong.max ? o->overlong.max : limit;
+	const char *name = o->overlong.max ? "overlong.max" : "sample.max_tokens";
+
+	/* 0 still: the task's limit, which the task alone knows */
+	if (max > 0 && o->overlong.cache > max)
+		problem(r,
+			"overlong.cache=%" PRId64 " is longer than %s=%" PRId64
+			": the soft zone ends at the limit",
+			o->overlong.cache, name, max);
+	if (o->gamma.kind == EBB_GAMMA_PIECE_LINEAR && o->gamma.tmax == EBB_TMAX_LIMIT &&
+	    limit > 0 && o->gamma.k >= limit)
+		problem(r,
+			"gamma.k=%" PRId64 " leaves gamma.kind=piece_linear no room to fall before "
+			"sample.max_tokens=%" PRId64 ": take a smaller gamma.k or gamma.kind=none",
+			o->gamma.k, limit);
+}
+
+static void check_loss(const struct ebb_options *o, struct report *r)
+{
+	if (o->tis.min > o->tis.max)
+		problem(r, "tis.min=%g is above tis.max=%g: exchange them", o->tis.min, o->tis.max);
+	/* Ye et al., arXiv:1912.09729: c > 1, else good behaviour would be cut, too */
+	if (o->clip.dual > 0.0 && o->clip.dual <= 1.0)
+		problem(r, "clip.dual=%g must be above 1, or 0 for no dual clip", o->clip.dual);
+	if (o->kl.estimator == EBB_KL_FULL && o->kl.place == EBB_KL_REWARD)
+		problem(r, "kl.estimator=full works with kl.place=loss only: the reward sees drawn "
+			   "tokens, not the vocabulary; take k1 or k3");
+	if (o->dynamic.on == EBB_DYNAMIC_TOTAL && !(o->info.coef > 0.0))
+		problem(r, "dynamic.on=total needs the information reward, but info.coef=0: set "
+			   "info.coef or use dynamic.on=correct");
+}
+
+int ebb_options_check(const struct ebb_options *o, void (*report)(void *ctx, const char *text),
+		      void *ctx)
+{
+	struct report r = {report, ctx, 0};
+
+	check_model(o, &r);
+	check_loop(o, &r);
+	check_advantage(o, &r);
+	check_length(o, &r);
+	check_loss(o, &r);
+	return r.n;
+}

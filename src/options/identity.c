@@ -1,0 +1,87 @@
+/* Which options make a trial what it is, as canonical text and as its hash. */
+#include <inttypes.h>
+#include <string.h>
+#include "base/hash.h"
+#include "options/options.h"
+#include "options/text.h"
+
+static bool differs(const struct ebb_options *o, const struct ebb_options *builtin,
+		    const struct ebb_option *row, struct ebb_buf *value)
+{
+	struct ebb_buf other = EBB_BUF_INIT;
+	bool same;
+
+	ebb_buf_reset(value);
+	ebb_option_print(o, row, value);
+	ebb_option_print(builtin, row, &other);
+	ebb_buf_puts(value, ""); /* never null, also where the text is empty */
+	ebb_buf_puts(&other, "");
+	same = strcmp(value->data, other.data) == 0;
+	ebb_buf_release(&other);
+	return !same;
+}
+
+static void add_rows(const struct ebb_options *o, const struct ebb_options *builtin,
+		     const struct ebb_option *row, int n, bool base_only, struct ebb_buf *out)
+{
+	struct ebb_buf value = EBB_BUF_INIT;
+
+	for (int i = 0; i < n; i++) {
+		const struct ebb_option *r = &row[i];
+
+		if (r->class != EBB_SCIENCE)
+			continue;
+		/* a label of settings that have become options themselves */
+		if (!r->own && strcmp(r->group, "task") == 0 && strcmp(r->name, "preset") == 0)
+			continue;
+		if (base_only && strcmp(r->group, "task") != 0 && strcmp(r->group, "model") != 0 &&
+		    strcmp(r->group, "pretrain") != 0)
+			continue;
+		if (differs(o, builtin, r, &value))
+			ebb_buf_printf(out, "%s.%s=%s\n", r->group, r->name, value.data);
+	}
+	ebb_buf_release(&value);
+}
+
+static void identity(const struct ebb_options *o, const struct ebb_catalog *catalog, bool base_only,
+		     struct ebb_buf *out)
+{
+	const struct ebb_task_rows *task = ebb_task_rows_find(catalog, o->task.name);
+	struct ebb_options builtin;
+	const struct ebb_option *row;
+	int n;
+
+	ebb_options_init(&builtin, catalog);
+	row = ebb_option_rows(&n);
+	ebb_buf_printf(out, "schema=%d\n%sseed=%" PRIu64 "\n", EBB_IDENTITY_SCHEMA,
+		       base_only ? "base\n" : "", o->seed);
+	add_rows(o, &builtin, row, n, base_only, out);
+	if (task) { /* own options compare with the same task's defaults */
+		struct ebb_options own = builtin;
+
+		ebb_options_task(&own, catalog, task->name, NULL);
+		add_rows(o, &own, task->option, task->n_options, base_only, out);
+	}
+}
+
+void ebb_options_identity(const struct ebb_options *o, const struct ebb_catalog *catalog,
+			  struct ebb_buf *out)
+{
+	identity(o, catalog, false, out);
+}
+
+void ebb_options_base_identity(const struct ebb_options *o, const struct ebb_catalog *catalog,
+			       struct ebb_buf *out)
+{
+	identity(o, catalog, true, out);
+}
+
+void ebb_options_id(const struct ebb_options *o, const struct ebb_catalog *catalog,
+		    char id[EBB_ID_MAX])
+{
+	struct ebb_buf text = EBB_BUF_INIT;
+
+	ebb_options_identity(o, catalog, &text);
+	ebb_sha256_hex(text.data, text.len, id, EBB_ID_MAX - 1);
+	ebb_buf_release(&text);
+}

@@ -1,0 +1,582 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "base/file.h"
+#include "base/near.h"
+#include "record/schema.h"
+
+#define ARMS_MAX          (1 << 20)
+#define TRIALS_MAX        (1 << 24)
+#define NAMES_MAX         100000
+#define DEFLATE_RATIO_MAX 1032 /* deflate cannot shrink more: zlib's technical notes           */
+
+static void copy_text(char *to, size_t room, const char *from)
+{
+	snprintf(to, room, "%.*s", (int)room - 1, from);
+}
+
+/* An identifier becomes part of a path: only what we write ourselves. */
+static bool sound_id(const char *id)
+{
+	size_t n = strlen(id);
+
+	return n > 0 && n < EBB_ID_MAX && strspn(id, "0123456789abcdef") == n;
+}
+
+static int read_arm(struct ebb_run *run, hid_t arms, const char *group_name, struct ebb_err *err)
+{
+	struct ebb_h5scope h5 = EBB_H5SCOPE_INIT;
+	struct ebb_run_arm *arm;
+	char **key = NULL, **value = NULL, **id = NULL;
+	size_t n_keys = 0, n_values = 0, n_ids = 0;
+	int64_t index = -1;
+	hid_t group = ebb_h5_keep(&h5, H5Gopen2(arms, group_name, H5P_DEFAULT));
+	int rc;
+
+	if (group < 0)
+		rc = ebb_h5_fail(err, EBB_EFORMAT, "cannot open it");
+	else
+		rc = ebb_h5_get_i64(group, "index", &index, err);
+	if (rc == 0 && (index < 0 || index >= run->n_arms || run->arm[index].label))
+		rc = ebb_err_set(err, EBB_EFORMAT, "index %lld among %d arms, or twice",
+				 (long long)index, run->n_arms);
+	if (rc == 0)
+		rc = ebb_h5_get_strs(group, "axis_keys", &key, &n_keys, err);
+	if (rc == 0)
+		rc = ebb_h5_get_strs(group, "axis_values", &value, &n_values, err);
+	if (rc == 0)
+		rc = ebb_h5_get_strs(group, "trial_ids", &id, &n_ids, err);
+	if (rc == 0 && (n_keys != n_values || n_ids != (size_t)run->n_seeds))
+		rc = ebb_err_set(err, EBB_EFORMAT,
+				 "%zu settings of %zu keys, %zu trials of %d seeds", n_values,
+				 n_keys, n_ids, run->n_seeds);
+	for (size_t s = 0; s < n_ids && rc == 0; s++)
+		if (!sound_id(id[s]))
+			rc = ebb_err_set(err, EBB_EFORMAT, "'%.40s' is not a trial's id", id[s]);
+	if (rc == 0) {
+		arm = &run->arm[index];
+		rc = ebb_h5_get_str(group, "label", &arm->label, err);
+	}
+	if (rc == 0) {
+		arm->n_axes = (int)n_keys;
+		arm->axis = ebb_xcalloc(n_keys + 1, sizeof *arm->axis);
+		for (size_t i = 0; i < n_keys; i++) {
+			arm->axis[i] = (struct ebb_setting){key[i], value[i]};
+			key[i] = value[i] = NULL;
+		}
+		for (int s = 0; s < run->n_seeds; s++) {
+			size_t at = (size_t)index * (size_t)run->n_seeds + (size_t)s;
+
+			copy_text(run->trial[at], EBB_ID_MAX, id[s]);
+			run->finished[at] = ebb_trial_exists(run->dir, id[s]);
+		}
+	}
+	ebb_h5_free_strs(key, n_keys);
+	ebb_h5_free_strs(value, n_values);
+	ebb_h5_free_strs(id, n_ids);
+	ebb_h5scope_close(&h5);
+	return rc < 0 ? ebb_err_wrap(err, "arm '%.80s'", group_name), rc : 0;
+}
+
+static int read_arms(struct ebb_run *run, hid_t file, struct ebb_err *err)
+{
+	struct ebb_h5scope h5 = EBB_H5SCOPE_INIT;
+	hid_t arms = ebb_h5_keep(&h5, H5Gopen2(file, "arms", H5P_DEFAULT));
+	H5G_info_t info;
+	char name[1024];
+	size_t cells;
+	int rc = 0;
+
+	if (arms < 0 || H5Gget_info(arms, &info) < 0)
+		rc = ebb_h5_fail(err, EBB_EFORMAT, "cannot open group 'arms'");
+	else if (info.nlinks > ARMS_MAX || info.nlinks * (hsize_t)(run->n_seeds + 1) > TRIALS_MAX)
+		rc = ebb_err_set(err, EBB_EFORMAT, "it claims %llu arms of %d seeds",
+				 (unsigned long long)info.nlinks, run->n_seeds);
+	if (rc == 0) {
+		run->n_arms = (int)info.nlinks;
+		cells = (size_t)run->n_arms * (size_t)run->n_seeds + 1;
+		run->arm = ebb_calloc((size_t)run->n_arms + 1, sizeof *run->arm, err);
+		run->trial = ebb_calloc(cells, sizeof *run->trial, err);
+		run->finished = ebb_calloc(cells, sizeof *run->finished, err);
+		if (!run->arm || !run->trial || !run->finished)
+			rc = EBB_ENOMEM;
+	}
+	for (int i = 0; i < run->n_arms && rc == 0; i++) {
+		if (H5Lget_name_by_idx(arms, ".", H5_INDEX_NAME, H5_ITER_INC, (hsize_t)i, name,
+				       sizeof name, H5P_DEFAULT) < 0)
+			rc = ebb_h5_fail(err, EBB_EFORMAT, "cannot list the arms");
+		else
+			rc = read_arm(run, arms, name, err);
+	}
+	ebb_h5scope_close(&h5);
+	return rc;
+}
+
+static int read_strs(hid_t file, const char *name, char ***value, int *n, struct ebb_err *err)
+{
+	size_t count;
+	int rc = ebb_h5_get_strs(file, name, value, &count, err);
+
+	*n = (int)count;
+	return rc;
+}
+
+static int read_seeds(struct ebb_run *run, hid_t file, struct ebb_err *err)
+{
+	size_t count;
+	int rc = ebb_h5_get_u64s(file, "seeds", &run->seed, &count, err);
+
+	run->n_seeds = (int)count;
+	return rc;
+}
+
+/* "RUN" or "RUN/run.h5". */
+static char *folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	struct stat st;
+
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return ebb_xstrdup(path);
+	if (strcmp(slash ? slash + 1 : path, EBB_INDEX_NAME) != 0)
+		return NULL;
+	return slash ? ebb_xprintf("%.*s", slash == path ? 1 : (int)(slash - path), path)
+		     : ebb_xstrdup(".");
+}
+
+int ebb_run_open(struct ebb_run *run, const char *path, struct ebb_err *err)
+{
+	struct ebb_h5scope h5 = EBB_H5SCOPE_INIT;
+	char *index;
+	hid_t file;
+	int rc = 0;
+
+	*run = (struct ebb_run){0};
+	run->dir = folder_of(path);
+	if (!run->dir) {
+		if (!ebb_file_exists(path))
+			return ebb_err_set(err, EBB_ENOENT, "no run directory '%s'", path);
+		return ebb_err_set(err, EBB_EINVAL,
+				   "'%s' is not a run; give a run directory or its " EBB_INDEX_NAME,
+				   path);
+	}
+	index = ebb_path_join(run->dir, EBB_INDEX_NAME);
+	if (!ebb_file_exists(index)) {
+		rc = ebb_err_set(err, EBB_ENOENT,
+				 "'%s' holds no run: it has no " EBB_INDEX_NAME
+				 "; give the directory that 'ebb run' wrote",
+				 run->dir);
+		goto out;
+	}
+	file = ebb_schema_open(&h5, index, EBB_SCHEMA_RUN, err);
+	if (file < 0) {
+		rc = err ? err->code : EBB_EFORMAT;
+		goto out;
+	}
+	rc = ebb_h5_get_str(file, "name", &run->name, err);
+	if (rc == 0)
+		rc = ebb_h5_get_str(file, "about", &run->about, err);
+	if (rc == 0)
+		rc = read_strs(file, "figures", &run->figure, &run->n_figures, err);
+	if (rc == 0)
+		rc = read_strs(file, "claims", &run->claim, &run->n_claims, err);
+	if (rc == 0)
+		rc = read_seeds(run, file, err);
+	if (rc == 0)
+		rc = read_arms(run, file, err);
+	if (rc < 0)
+		ebb_err_wrap(err, "cannot read '%s'", index);
+	/* What a file of ours lacks is a damaged file, not a missing one. */
+	if (rc == EBB_ENOENT) {
+		rc = EBB_EFORMAT;
+		if (err)
+			err->code = rc;
+	}
+out:
+	ebb_h5scope_close(&h5);
+	free(index);
+	if (rc < 0)
+		ebb_run_release(run);
+	return rc;
+}
+
+void ebb_run_release(struct ebb_run *run)
+{
+	for (int a = 0; run->arm && a < run->n_arms; a++) {
+		for (int i = 0; i < run->arm[a].n_axes; i++) {
+			free(run->arm[a].axis[i].key);
+			free(run->arm[a].axis[i].value);
+		}
+		free(run->arm[a].axis);
+		free(run->arm[a].label);
+	}
+	free(run->arm);
+	ebb_h5_free_strs(run->figure, (size_t)run->n_figures);
+	ebb_h5_free_strs(run->claim, (size_t)run->n_claims);
+	free(run->dir);
+	free(run->name);
+	free(run->about);
+	free(run->seed);
+	free(run->trial);
+	free(run->finished);
+	*run = (struct ebb_run){0};
+}
+
+static hid_t open_trial(struct ebb_h5scope *h5, const struct ebb_run *run, int arm, int seed,
+			struct ebb_err *err)
+{
+	const char *id;
+	char *path;
+	hid_t file;
+
+	if (arm < 0 || arm >= run->n_arms || seed < 0 || seed >= run->n_seeds)
+		EBB_BUG("arm %d of %d, seed %d of %d", arm, run->n_arms, seed, run->n_seeds);
+	id = run->trial[(size_t)arm * (size_t)run->n_seeds + (size_t)seed];
+	if (!ebb_trial_exists(run->dir, id)) {
+		ebb_err_set(err, EBB_ENOENT,
+			    "trial %s ('%s', seed %llu) is not finished; 'ebb run' continues it",
+			    id, run->arm[arm].label, (unsigned long long)run->seed[seed]);
+		return H5I_INVALID_HID;
+	}
+	path = ebb_xprintf("%s/" EBB_TRIALS_DIR "/%s.h5", run->dir, id);
+	file = ebb_schema_open(h5, path, EBB_SCHEMA_TRIAL, err);
+	free(path);
+	return file;
+}
+
+struct names {
+	char **name;
+	int n, capacity;
+};
+
+static void names_free(struct names *list)
+{
+	ebb_h5_free_strs(list->name, (size_t)list->n);
+	*list = (struct names){0};
+}
+
+static herr_t collect(hid_t object, const char *name, const H5O_info_t *info, void *ctx)
+{
+	struct names *list = ctx;
+
+	if (info->type != H5O_TYPE_DATASET)
+		return 0;
+	if (list->n == NAMES_MAX)
+		return -1;
+	if (list->n == list->capacity) {
+		list->capacity = list->capacity ? 2 * list->capacity : 64;
+		list->name = ebb_xrealloc(list->name, (size_t)list->capacity, sizeof *list->name);
+	}
+	list->name[list->n++] = ebb_xstrdup(name);
+	return 0;
+}
+
+static int list_names(hid_t file, struct names *list, struct ebb_err *err)
+{
+	if (H5Ovisit(file, H5_INDEX_NAME, H5_ITER_INC, collect, list) < 0) {
+		names_free(list);
+		return ebb_h5_fail(err, EBB_EFORMAT, "cannot list the datasets");
+	}
+	return 0;
+}
+
+static int no_such_dataset(hid_t file, const char *name, struct ebb_err *err)
+{
+	struct names list = {0};
+	struct ebb_near near;
+	int rc;
+
+	ebb_near_init(&near, name);
+	if (list_names(file, &list, NULL) == 0)
+		for (int i = 0; i < list.n; i++)
+			ebb_near_offer(&near, list.name[i]);
+	if (near.best)
+		rc = ebb_err_set(err, EBB_ENOENT, "no dataset '%s'; did you mean '%s'?", name,
+				 near.best);
+	else
+		rc = ebb_err_set(err, EBB_ENOENT, "no dataset '%s' among %d", name, list.n);
+	names_free(&list);
+	return rc;
+}
+
+/* Does the whole path exist? H5Lexists fails, rather than says no, where an inner group does not. */
+static bool has_dataset(hid_t file, const char *name)
+{
+	char *path = ebb_xstrdup(name);
+	bool there = *path && *path != '/';
+
+	for (char *c = path; *c && there; c++) {
+		if (*c != '/')
+			continue;
+		*c = 0;
+		there = H5Lexists(file, path, H5P_DEFAULT) > 0;
+		*c = '/';
+	}
+	there = there && H5Lexists(file, path, H5P_DEFAULT) > 0;
+	free(path);
+	return there;
+}
+
+/* A file is not trusted to say how much memory we need: the shape must be one we can have written,
+ * and the bytes on disk must be enough to unfold into it. Only chunked datasets: others may lead
+ * into other files. */
+static int check_shape(hid_t dset, hid_t space, size_t bytes, struct ebb_array *out, int64_t *n,
+		       struct ebb_err *err)
+{
+	struct ebb_h5scope h5 = EBB_H5SCOPE_INIT;
+	hsize_t dim[EBB_RANK_MAX], chunk[EBB_RANK_MAX];
+	hid_t create = ebb_h5_keep(&h5, H5Dget_create_plist(dset));
+	double volume = (double)bytes;
+	int rc = 0;
+
+	out->rank = H5Sget_simple_extent_ndims(space);
+	*n = 1;
+	if (create < 0 || H5Pget_layout(create) != H5D_CHUNKED || out->rank < 1 ||
+	    out->rank > EBB_RANK_MAX || H5Sget_simple_extent_dims(space, dim, NULL) < 0 ||
+	    H5Pget_chunk(create, out->rank, chunk) != out->rank) {
+		rc = ebb_h5_fail(err, EBB_EFORMAT, "its layout is not that of a record");
+		goto out;
+	}
+	for (int k = 0; k < out->rank; k++) {
+		volume *= (double)chunk[k];
+		if (dim[k] > (hsize_t)EBB_ELEMENTS_MAX ||
+		    (dim[k] > 0 && *n > EBB_ELEMENTS_MAX / (int64_t)dim[k])) {
+			rc = ebb_err_set(err, EBB_EFORMAT, "it claims more than %lld elements",
+					 (long long)EBB_ELEMENTS_MAX);
+			goto out;
+		}
+		out->dim[k] = (int64_t)dim[k];
+		*n *= (int64_t)dim[k];
+	}
+	if (volume > 4294967295.0 ||
+	    (double)*n * (double)bytes >
+		    (double)H5Dget_storage_size(dset) * DEFLATE_RATIO_MAX + volume)
+		rc = ebb_err_set(err, EBB_EFORMAT,
+				 "it claims %lld elements, but stores only %llu bytes",
+				 (long long)*n, (unsigned long long)H5Dget_storage_size(dset));
+out:
+	ebb_h5scope_close(&h5);
+	return rc;
+}
+
+/* The element a stored type stands for: by class and size, whatever the byte order. */
+static int element_of(hid_t dset, enum ebb_element *element, struct ebb_err *err)
+{
+	struct ebb_h5scope h5 = EBB_H5SCOPE_INIT;
+	hid_t type = ebb_h5_keep(&h5, H5Dget_type(dset));
+	H5T_class_t class = type < 0 ? H5T_NO_CLASS : H5Tget_class(type);
+	size_t bytes = type < 0 ? 0 : H5Tget_size(type);
+	int rc = 0;
+
+	if (class == H5T_FLOAT && bytes == 8)
+		*element = EBB_F64_ELEMENT;
+	else if (class == H5T_FLOAT && bytes <= 4)
+		*element = EBB_F32_ELEMENT;
+	else if (class == H5T_INTEGER && bytes == 4)
+		*element = EBB_I32_ELEMENT;
+	else if (class == H5T_INTEGER && bytes == 1)
+		*element = EBB_U8_ELEMENT;
+	else
+		rc = ebb_h5_fail(err, EBB_EFORMAT, "its numbers are of a kind no record holds");
+	ebb_h5scope_close(&h5);
+	return rc;
+}
+
+static void widen(enum ebb_element element, const void *raw, double *value, int64_t n)
+{
+	switch (element) {
+	case EBB_F64_ELEMENT: /* read in place */
+		break;
+	case EBB_F32_ELEMENT:
+		for (int64_t i = 0; i < n; i++)
+			value[i] = (double)((const float *)raw)[i];
+		break;
+	case EBB_I32_ELEMENT:
+		for (int64_t i = 0; i < n; i++)
+			value[i] =
+				((const int32_t *)raw)[i] == -1 ? NAN : ((const int32_t *)raw)[i];
+		break;
+	case EBB_U8_ELEMENT:
+		for (int64_t i = 0; i < n; i++)
+			value[i] =
+				((const uint8_t *)raw)[i] == 255 ? NAN : ((const uint8_t *)raw)[i];
+		break;
+	}
+}
+
+/* Numbers of a dataset; *dset stays open on the caller's scope. */
+static int read_numbers(struct ebb_h5scope *h5, hid_t file, const char *name, hid_t *dset,
+			struct ebb_array *out, double **value, struct ebb_err *err)
+{
+	enum ebb_element element = EBB_F64_ELEMENT;
+	void *raw = NULL;
+	hid_t space;
+	int64_t n = 0;
+	int rc;
+
+	if (!has_dataset(file, name))
+		return no_such_dataset(file, name, err);
+	*dset = ebb_h5_keep(h5, H5Dopen2(file, name, H5P_DEFAULT));
+	if (*dset < 0 || (space = ebb_h5_keep(h5, H5Dget_space(*dset))) < 0)
+		return ebb_h5_fail(err, EBB_EFORMAT, "cannot open dataset '%s'", name);
+	rc = element_of(*dset, &element, err);
+	if (rc == 0)
+		rc = check_shape(*dset, space, ebb_element_bytes(element), out, &n, err);
+	if (rc < 0)
+		goto out;
+	*value = ebb_calloc((size_t)n + 1, sizeof **value, err);
+	raw = *value && element != EBB_F64_ELEMENT
+		      ? ebb_calloc((size_t)n + 1, ebb_element_bytes(element), err)
+		      : *value;
+	if (!raw)
+		rc = EBB_ENOMEM;
+	else if (H5Dread(*dset, ebb_element_memory(element), H5S_ALL, H5S_ALL, H5P_DEFAULT, raw) <
+		 0)
+		rc = ebb_h5_fail(err, EBB_EFORMAT, "cannot read its numbers");
+	else
+		widen(element, raw, *value, n);
+	if (raw != *value)
+		free(raw);
+out:
+	return rc < 0 ? ebb_err_wrap(err, "dataset '%s'", name), rc : 0;
+}
+
+/* Text of an attribute; empty where a file has none. */
+static int read_text(hid_t dset, const char *name, char *text, size_t room, struct ebb_err *err)
+{
+	char *value = NULL;
+	int rc = ebb_h5_get_str(dset, name, &value, err);
+
+	*text = 0;
+	if (rc == EBB_ENOENT)
+		return 0;
+	if (rc == 0)
+		copy_text(text, room, value);
+	free(value);
+	return rc;
+}
+
+/* Row numbers where an axis has no coordinate, as for a coordinate itself its own values. */
+static int read_x(struct ebb_h5scope *h5, hid_t file, hid_t dset, const char *name,
+		  struct ebb_array *out, struct ebb_err *err)
+{
+	struct ebb_array axis = {0};
+	char coordinate[256];
+	hid_t x;
+	int rc = read_text(dset, "coordinate", coordinate, sizeof coordinate, err);
+
+	if (rc < 0)
+		return rc;
+	if (*coordinate && strcmp(coordinate, name) != 0) {
+		rc = read_numbers(h5, file, coordinate, &x, &axis, &out->x, err);
+		if (rc == 0 && (axis.rank != 1 || axis.dim[0] != out->dim[0]))
+			rc = ebb_err_set(err, EBB_EFORMAT,
+					 "its coordinate '%s' has %lld rows, it %lld", coordinate,
+					 (long long)axis.dim[0], (long long)out->dim[0]);
+		return rc;
+	}
+	out->x = ebb_calloc((size_t)out->dim[0] + 1, sizeof *out->x, err);
+	if (!out->x)
+		return EBB_ENOMEM;
+	for (int64_t i = 0; i < out->dim[0]; i++)
+		out->x[i] = *coordinate ? out->value[i] : (double)i;
+	return 0;
+}
+
+static int wrap_trial(const struct ebb_run *run, int arm, int seed, int rc, struct ebb_err *err)
+{
+	if (rc < 0)
+		ebb_err_wrap(err, "trial %s",
+			     run->trial[(size_t)arm * (size_t)run->n_seeds + (size_t)seed]);
+	return rc;
+}
+
+int ebb_run_read(const struct ebb_run *run, int arm, int seed, const char *name,
+		 struct ebb_array *out, struct ebb_err *err)
+{
+	struct ebb_h5scope h5 = EBB_H5SCOPE_INIT;
+	struct ebb_err local = EBB_ERR_INIT; /* codes decide here: there must be one */
+	hid_t file, dset;
+	int rc;
+
+	*out = (struct ebb_array){0};
+	file = open_trial(&h5, run, arm, seed, &local);
+	if (file < 0) {
+		rc = local.code;
+		goto out;
+	}
+	rc = read_numbers(&h5, file, name, &dset, out, &out->value, &local);
+	if (rc == 0)
+		rc = read_x(&h5, file, dset, name, out, &local);
+	if (rc == 0)
+		rc = read_text(dset, "units", out->unit, sizeof out->unit, &local);
+	if (rc == 0)
+		rc = read_text(dset, "long_name", out->about, sizeof out->about, &local);
+	if (rc == 0)
+		rc = read_text(dset, "axis", out->axis, sizeof out->axis, &local);
+	rc = wrap_trial(run, arm, seed, rc, &local);
+out:
+	ebb_h5scope_close(&h5);
+	if (rc < 0) {
+		ebb_array_release(out);
+		if (err)
+			*err = local;
+	}
+	return rc;
+}
+
+int ebb_run_status(const struct ebb_run *run, int arm, int seed, char status[16],
+		   struct ebb_err *err)
+{
+	struct ebb_h5scope h5 = EBB_H5SCOPE_INIT;
+	struct ebb_err local = EBB_ERR_INIT;
+	char *text = NULL;
+	hid_t file;
+	int rc;
+
+	*status = 0;
+	file = open_trial(&h5, run, arm, seed, &local);
+	if (file < 0)
+		rc = local.code;
+	else
+		rc = wrap_trial(run, arm, seed, ebb_h5_get_str(file, "status", &text, &local),
+				&local);
+	if (rc == 0)
+		copy_text(status, 16, text);
+	else if (err)
+		*err = local;
+	free(text);
+	ebb_h5scope_close(&h5);
+	return rc;
+}
+
+int ebb_run_names(const struct ebb_run *run, int arm, int seed, char ***name, int *n,
+		  struct ebb_err *err)
+{
+	struct ebb_h5scope h5 = EBB_H5SCOPE_INIT;
+	struct ebb_err local = EBB_ERR_INIT;
+	struct names list = {0};
+	hid_t file;
+	int rc;
+
+	file = open_trial(&h5, run, arm, seed, &local);
+	if (file < 0)
+		rc = local.code;
+	else
+		rc = wrap_trial(run, arm, seed, list_names(file, &list, &local), &local);
+	if (rc < 0 && err)
+		*err = local;
+	*name = list.name;
+	*n = list.n;
+	ebb_h5scope_close(&h5);
+	return rc;
+}
+
+void ebb_array_release(struct ebb_array *a)
+{
+	free(a->value);
+	free(a->x);
+	*a = (struct ebb_array){0};
+}

@@ -1,0 +1,136 @@
+/*
+ * The record: HDF5 files that explain themselves and survive kill -9 (docs/file-format.md).
+ *
+ *   RUN/trials/<id>.h5.part   a running trial: SWMR, uncompressed, flushed as it goes
+ *   RUN/trials/<id>.h5        a finished one: complete by construction (tmp, fsync, rename)
+ *   RUN/run.h5                the index: external links to every trial, arms, provenance
+ *
+ * A trial file is a set of datasets that grow by rows along one of four axes (options/metrics.h).
+ */
+#ifndef EBB_RECORD_RECORD_H
+#define EBB_RECORD_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "options/definition.h"
+#include "options/metrics.h"
+
+#define EBB_SCHEMA_VERSION 1
+
+/* One-time set-up: HDF5's own error printing off. Called by main() and tests. */
+void ebb_record_setup(void);
+
+enum ebb_element { EBB_F64_ELEMENT, EBB_F32_ELEMENT, EBB_I32_ELEMENT, EBB_U8_ELEMENT };
+
+/* One growing dataset: row shape dim[0..rank-1]; a curve has rank 0. Missing values of a row are
+ * NaN for floats, -1 for int32, 255 for uint8. A field named "axis/..." is the coordinate of its
+ * axis and becomes the dimension scale of every dataset on it. */
+struct ebb_field {
+	const char *name, *unit, *about, *source;
+	enum ebb_axis axis;
+	enum ebb_element element;
+	int rank, dim[3];
+	const char *dim_about[3]; /* "question", "sample", "response token", ...               */
+	bool deterministic;
+};
+
+/* Who wrote it, where and with what: gathered once a process. All strings, UTF-8; each row is an
+ * attribute of /provenance. */
+struct ebb_provenance {
+	struct ebb_provenance_row {
+		const char *name;
+		char *value;
+	} *row;
+	int n;
+};
+const struct ebb_provenance *ebb_provenance_get(void);
+
+/* ---- writing one trial ---- */
+
+struct ebb_writer;
+
+struct ebb_trial_head {
+	const char *id, *label; /* label of the first arm it belongs to */
+	const struct ebb_options *options;
+	const struct ebb_catalog *catalog;
+	int attempt; /* from 1 */
+};
+
+enum ebb_status { EBB_STATUS_COMPLETE, EBB_STATUS_DIVERGED };
+
+/* Create trials_dir/<id>.h5.part with every dataset and attribute; replaces a left-over part. The
+ * head and the fields are copied; the catalog must outlive the writer. */
+int ebb_writer_open(struct ebb_writer **w, const char *trials_dir,
+		    const struct ebb_trial_head *head, const struct ebb_field *field, int n_fields,
+		    struct ebb_err *err);
+
+/* Stage the value of field f for the next row of its axis; data has the field's element type
+ * and shape and is copied. */
+void ebb_writer_set(struct ebb_writer *w, int f, const void *data);
+/* Append the staged row to every dataset of the axis; what was not staged is missing. Rows are
+ * buffered; they reach the file at a flush. */
+int ebb_writer_row(struct ebb_writer *w, enum ebb_axis axis, struct ebb_err *err);
+int ebb_writer_flush(struct ebb_writer *w, struct ebb_err *err);
+
+/* Rewrite compressed into <id>.h5.tmp with status, stop time and cause, fsync, rename, unlink the
+ * part. cause: text for DIVERGED, else "". Frees w, also on failure (the part then stays). */
+int ebb_writer_finish(struct ebb_writer *w, enum ebb_status status, int64_t stopped_at_step,
+		      const char *cause, struct ebb_err *err);
+/* Close and leave the part behind. */
+void ebb_writer_abandon(struct ebb_writer *w);
+
+/* Is RUN/trials/<id>.h5 there? (complete by construction) */
+bool ebb_trial_exists(const char *run_dir, const char *id);
+
+/* ---- the index ---- */
+
+/* Write RUN/run.h5 anew (tmp, fsync, rename): the definition, every arm with its settings, seeds
+ * and links to the trials that are finished, provenance. */
+int ebb_index_write(const char *run_dir, const struct ebb_definition *def,
+		    const struct ebb_catalog *catalog, struct ebb_err *err);
+
+/* ---- reading ---- */
+
+struct ebb_run_arm {
+	char *label;
+	struct ebb_setting *axis;
+	int n_axes;
+};
+
+struct ebb_run {
+	char *dir, *name, *about;
+	struct ebb_run_arm *arm;
+	int n_arms;
+	uint64_t *seed;
+	int n_seeds;
+	char (*trial)[EBB_ID_MAX]; /* id of arm a, seed s                (n_arms, n_seeds) */
+	bool *finished;		   /* its file is there                  (n_arms, n_seeds) */
+	char **figure, **claim;	   /* as the definition lists them                          */
+	int n_figures, n_claims;
+};
+
+/* Open a run directory (or its run.h5). Safe to release when zero. */
+int ebb_run_open(struct ebb_run *run, const char *path, struct ebb_err *err);
+void ebb_run_release(struct ebb_run *run);
+
+/* A dataset of a finished trial as doubles (missing: NaN), with its axis coordinate and words. */
+struct ebb_array {
+	int rank;	/* 1 for a curve                                                     */
+	int64_t dim[4]; /* dim[0]: rows                                                      */
+	double *value;	/* (dim[0], ...)                                                     */
+	double *x;	/* coordinate of every row (steps, updates ...)      (dim[0])        */
+	char unit[32], about[128], axis[32];
+};
+
+int ebb_run_read(const struct ebb_run *run, int arm, int seed, const char *name,
+		 struct ebb_array *out, struct ebb_err *err);
+/* The status attribute of a finished trial ("complete", "diverged"). */
+int ebb_run_status(const struct ebb_run *run, int arm, int seed, char status[16],
+		   struct ebb_err *err);
+/* Names of all datasets of a finished trial; caller frees the strings and the list. */
+int ebb_run_names(const struct ebb_run *run, int arm, int seed, char ***name, int *n,
+		  struct ebb_err *err);
+void ebb_array_release(struct ebb_array *a);
+
+#endif

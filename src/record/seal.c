@@ -1,0 +1,160 @@
+#include "record/seal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAGIC      "\nebb-seal crc32="
+#define SEAL_BYTES (sizeof MAGIC - 1 + 8 + 1)
+#define BLOCK      (1 << 18)
+#define SEEN       4096
+
+static uint32_t table[8][256];
+static pthread_once_t table_once = PTHREAD_ONCE_INIT;
+
+/* Eight tables let eight bytes be folded at once (Kounavis and Berry, "A systematic approach to
+ * building high performance software-based CRC generators", ISCC 2005). */
+static void table_make(void)
+{
+	for (uint32_t i = 0; i < 256; i++) {
+		uint32_t c = i;
+
+		for (int k = 0; k < 8; k++)
+			c = c & 1 ? 0xedb88320u ^ (c >> 1) : c >> 1;
+		table[0][i] = c;
+	}
+	for (uint32_t i = 0; i < 256; i++)
+		for (int k = 1; k < 8; k++)
+			table[k][i] = (table[k - 1][i] >> 8) ^ table[0][table[k - 1][i] & 0xff];
+}
+
+static uint32_t crc32_add(uint32_t crc, const unsigned char *p, size_t n)
+{
+	for (; n >= 8; n -= 8, p += 8) {
+		crc ^= (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+		       (uint32_t)p[3] << 24;
+		crc = table[7][crc & 0xff] ^ table[6][crc >> 8 & 0xff] ^
+		      table[5][crc >> 16 & 0xff] ^ table[4][crc >> 24] ^ table[3][p[4]] ^
+		      table[2][p[5]] ^ table[1][p[6]] ^ table[0][p[7]];
+	}
+	while (n-- > 0)
+		crc = (crc >> 8) ^ table[0][(crc ^ *p++) & 0xff];
+	return crc;
+}
+
+static int crc_of(int fd, int64_t n, const char *path, uint32_t *crc, struct ebb_err *err)
+{
+	unsigned char *block = ebb_calloc(1, BLOCK, err);
+	int rc = block ? 0 : EBB_ENOMEM;
+
+	pthread_once(&table_once, table_make);
+	*crc = 0xffffffffu;
+	for (int64_t at = 0; at < n && rc == 0;) {
+		ssize_t k = pread(fd, block, (size_t)(n - at < BLOCK ? n - at : BLOCK), at);
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k <= 0)
+			rc = ebb_err_set(err, EBB_EIO, "cannot read '%s': %s", path,
+					 k ? strerror(errno) : "it became shorter");
+		else
+			*crc = crc32_add(*crc, block, (size_t)k);
+		at += k;
+	}
+	*crc ^= 0xffffffffu;
+	free(block);
+	return rc;
+}
+
+static void seal_text(uint32_t crc, char text[SEAL_BYTES + 1])
+{
+	snprintf(text, SEAL_BYTES + 1, MAGIC "%08x\n", (unsigned)crc);
+}
+
+int ebb_seal_write(const char *path, struct ebb_err *err)
+{
+	char text[SEAL_BYTES + 1];
+	int fd = open(path, O_RDWR | O_CLOEXEC), rc;
+	struct stat st;
+	uint32_t crc;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		rc = ebb_err_set(err, EBB_EIO, "cannot seal '%s': %s", path, strerror(errno));
+	} else {
+		rc = crc_of(fd, st.st_size, path, &crc, err);
+		if (rc == 0) {
+			seal_text(crc, text);
+			if (pwrite(fd, text, SEAL_BYTES, st.st_size) != (ssize_t)SEAL_BYTES)
+				rc = ebb_err_set(err, EBB_EIO, "cannot seal '%s': %s", path,
+						 strerror(errno ? errno : ENOSPC));
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+/* Files found intact by this process, so that reading many datasets of one file checks it once. A
+ * file that changes has another size or time and is looked at again. */
+struct seen {
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	struct timespec changed;
+};
+static struct seen seen[SEEN];
+static pthread_mutex_t seen_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static bool seen_is(const struct stat *st, bool remember)
+{
+	struct seen *s = &seen[(st->st_ino * 2654435761u >> 7) % SEEN];
+	bool same;
+
+	pthread_mutex_lock(&seen_lock);
+	same = s->dev == st->st_dev && s->ino == st->st_ino && s->size == st->st_size &&
+	       s->changed.tv_sec == st->st_ctim.tv_sec && s->changed.tv_nsec == st->st_ctim.tv_nsec;
+	if (remember)
+		*s = (struct seen){st->st_dev, st->st_ino, st->st_size, st->st_ctim};
+	pthread_mutex_unlock(&seen_lock);
+	return same;
+}
+
+int ebb_seal_check(const char *path, struct ebb_err *err)
+{
+	char text[SEAL_BYTES + 1], want[SEAL_BYTES + 1];
+	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
+	struct stat st;
+	uint32_t crc;
+
+	if (fd < 0)
+		return ebb_err_set(err, errno == ENOENT ? EBB_ENOENT : EBB_EIO,
+				   "cannot open '%s': %s", path, strerror(errno));
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		rc = ebb_err_set(err, EBB_EINVAL, "'%s' is not a file", path);
+	} else if (st.st_size > (off_t)SEAL_BYTES && !seen_is(&st, false) &&
+		   pread(fd, text, SEAL_BYTES, st.st_size - (off_t)SEAL_BYTES) ==
+			   (ssize_t)SEAL_BYTES &&
+		   memcmp(text, MAGIC, sizeof MAGIC - 1) == 0) {
+		rc = crc_of(fd, st.st_size - (off_t)SEAL_BYTES, path, &crc, err);
+		if (rc == 0) {
+			seal_text(crc, want);
+			if (memcmp(text, want, SEAL_BYTES) != 0)
+				rc = ebb_err_set(
+					err, EBB_EFORMAT,
+					"'%s' is damaged: its bytes do not match its seal; "
+					"remove it and what it held is made again",
+					path);
+			else
+				seen_is(&st, true);
+		}
+	}
+	close(fd);
+	return rc;
+}

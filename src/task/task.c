@@ -1,0 +1,48 @@
+/* The table of tasks. */
+#include <pthread.h>
+#include <string.h>
+#include "task/task.h"
+
+#define EBB_TASK(name) extern const struct ebb_task ebb_task_##name;
+#include "task/tasks.def"
+#undef EBB_TASK
+
+static const struct ebb_task *const table[] = {
+#define EBB_TASK(name) &ebb_task_##name,
+#include "task/tasks.def"
+#undef EBB_TASK
+};
+
+#define N_TASKS ((int)(sizeof table / sizeof *table))
+
+const struct ebb_task *const *ebb_task_all(int *n)
+{
+	*n = N_TASKS;
+	return table;
+}
+
+const struct ebb_task *ebb_task_find(const char *name)
+{
+	for (int i = 0; i < N_TASKS; i++)
+		if (strcmp(table[i]->rows.name, name) == 0)
+			return table[i];
+	return NULL;
+}
+
+/* The catalog wants the rows side by side; C cannot copy them at compile time. */
+static struct ebb_task_rows rows[N_TASKS];
+static const struct ebb_catalog catalog = {rows, N_TASKS};
+
+static void fill_rows(void)
+{
+	for (int i = 0; i < N_TASKS; i++)
+		rows[i] = table[i]->rows;
+}
+
+const struct ebb_catalog *ebb_task_catalog(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, fill_rows);
+	return &catalog;
+}

@@ -1,0 +1,3 @@
+#include "tensor/cpu/simd_scalar.h"
+#define EBB_ISA ebb_cpu_scalar
+#include "tensor/cpu/table.h"

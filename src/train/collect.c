@@ -1,0 +1,235 @@
+/* Stages DRAW to KEEP: one rollout batch, from questions to the groups that are trained on. */
+#include "train/stage.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int ebb_stage_renew(struct ebb_trial *t, struct ebb_err *err)
+{
+	t->step_started = ebb_clock();
+	t->t_sample = t->t_score = t->t_update = 0;
+	t->round = 0;
+	t->probe = ebb_trial_evaluates(t);
+	ebb_reading_clear(&t->reading);
+	t->batch.n = 0;
+	for (; t->batch.n < t->carry.n && t->batch.n < t->batch.capacity; t->batch.n++)
+		ebb_store_copy(&t->batch, t->batch.n, &t->carry, t->batch.n);
+	t->carry.n = 0;
+	if (t->watch)
+		snprintf(t->watch->phase, sizeof t->watch->phase, "training");
+	t->stage = STAGE_DRAW;
+	if (t->o->ref.every > 0 && t->step > 0 && t->step % t->o->ref.every == 0) {
+		t->request = (struct ebb_request){.kind = EBB_REQUEST_BLEND, .against = -1,
+						  .policy = EBB_POLICY_REFERENCE,
+						  .mix = t->o->ref.mix};
+		return WORK;
+	}
+	return NEXT;
+}
+
+int ebb_stage_draw(struct ebb_trial *t, struct ebb_err *err)
+{
+	struct ebb_draw draw = ebb_trial_draw(t, EBB_STREAM_QUESTION);
+
+	t->fresh.n = (int)t->o->train.prompts;
+	for (int i = 0; i < t->fresh.n; i++) {
+		draw.slot = (uint32_t)i;
+		t->lab->task->question(t->o, &draw, false, &t->fresh.question[i]);
+	}
+	t->stage = STAGE_DRAWN;
+	return ebb_trial_decode(t, &t->fresh, ebb_trial_sampler(t), ebb_trial_draw(t, EBB_STREAM_DECODE), false);
+}
+
+static void charge(struct ebb_trial *t, const struct ebb_store *s)
+{
+	for (int i = 0; i < s->n * s->G; i++)
+		t->tokens += s->length[i];
+	t->rollouts += s->n * s->G;
+}
+
+int ebb_stage_drawn(struct ebb_trial *t, struct ebb_err *err)
+{
+	struct ebb_draw draw = ebb_trial_draw(t, EBB_STREAM_REWARD);
+	size_t cells = (size_t)(t->fresh.n * t->fresh.G) * (size_t)t->fresh.T;
+
+	t->t_sample += t->request.seconds;
+	ebb_store_judge(&t->fresh, t->lab, 0, t->fresh.n, &draw);
+	memcpy(t->fresh.old, t->fresh.logp, cells * sizeof *t->fresh.old);
+	charge(t, &t->fresh);
+	if (t->round == 0)
+		ebb_measure_rollouts(t->lab, &t->fresh, &t->reading, t->position_entropy,
+				     t->position_count);
+	t->stage = STAGE_GREEDY;
+	if (t->needs.reference_samples > 0) {
+		t->reference.n = t->fresh.n;
+		memcpy(t->reference.question, t->fresh.question,
+		       (size_t)t->fresh.n * sizeof *t->fresh.question);
+		t->stage = STAGE_STATIC_DONE;
+		return ebb_trial_decode(t, &t->reference, EBB_POLICY_BASE,
+				  ebb_trial_draw(t, EBB_STREAM_REFERENCE), false);
+	}
+	return NEXT;
+}
+
+/* Mean shaped reward of each group of the store: the baseline of its question. */
+static void baseline_of(struct ebb_trial *t, struct ebb_store *s)
+{
+	struct ebb_draw draw = ebb_trial_draw(t, EBB_STREAM_REWARD);
+	struct ebb_batch view;
+
+	t->t_sample += t->request.seconds;
+	draw.round += 2048; /* random rewards of baselines are not those of the rollouts */
+	ebb_store_judge(s, t->lab, 0, s->n, &draw);
+	view = ebb_store_batch(s, &(struct ebb_needs){0});
+	ebb_objective_shape(t->o, &view);
+	charge(t, s);
+	for (int i = 0; i < s->n; i++) {
+		double sum = 0;
+
+		for (int g = 0; g < s->G; g++)
+			sum += s->shaped[i * s->G + g];
+		t->fresh.baseline[i] = sum / s->G;
+	}
+}
+
+int ebb_stage_static_done(struct ebb_trial *t, struct ebb_err *err)
+{
+	baseline_of(t, &t->reference);
+	t->stage = STAGE_GREEDY;
+	return NEXT;
+}
+
+int ebb_stage_greedy(struct ebb_trial *t, struct ebb_err *err)
+{
+	t->stage = STAGE_PROBE;
+	if (!t->needs.greedy)
+		return NEXT;
+	t->greedy.n = t->fresh.n;
+	memcpy(t->greedy.question, t->fresh.question,
+	       (size_t)t->fresh.n * sizeof *t->fresh.question);
+	t->stage = STAGE_GREEDY_DONE;
+	return ebb_trial_decode(t, &t->greedy, ebb_trial_sampler(t), ebb_trial_draw(t, EBB_STREAM_DECODE), true);
+}
+
+int ebb_stage_greedy_done(struct ebb_trial *t, struct ebb_err *err)
+{
+	baseline_of(t, &t->greedy);
+	t->stage = STAGE_PROBE;
+	return NEXT;
+}
+
+int ebb_stage_probe(struct ebb_trial *t, struct ebb_err *err)
+{
+	t->stage = STAGE_ANSWER;
+	if (!t->probe || t->round > 0)
+		return NEXT;
+	t->stage = STAGE_PROBE_DONE;
+	ebb_trial_score(t, &t->fresh, EBB_POLICY_CURRENT, EBB_POLICY_REFERENCE);
+	t->request.pass.kl = t->fresh.kl;
+	t->request.pass.logp_ref = t->fresh.ref;
+	return WORK;
+}
+
+int ebb_stage_probe_done(struct ebb_trial *t, struct ebb_err *err)
+{
+	t->t_score += t->request.seconds;
+	ebb_measure_kl(&t->fresh, &t->reading);
+	t->stage = STAGE_ANSWER;
+	return NEXT;
+}
+
+/* ---- the information reward ---- */
+
+/* prompt + chain (or nothing) + cue + gold answer; the gold tokens are judged. EI 4.6 steps 1, 2. */
+static struct ebb_row answer_row(struct ebb_trial *t, int i, bool with_chain, int32_t *token)
+{
+	const struct ebb_task *task = t->lab->task;
+	const struct ebb_store *s = &t->fresh;
+	const struct ebb_question *q = &s->question[with_chain ? i / s->G : i];
+	int n = q->n_prompt, chain = 0;
+
+	memcpy(token, q->prompt, (size_t)n * sizeof *token);
+	if (with_chain) {
+		const int32_t *response = s->response + (size_t)i * (size_t)s->T;
+
+		chain = s->verdict[i].marker;
+		if (chain < 0) {
+			chain = s->length[i];
+			chain -= chain > 0 && response[chain - 1] == task->eos;
+		}
+		memcpy(token + n, response, (size_t)chain * sizeof *token);
+		n += chain;
+	}
+	memcpy(token + n, task->cue, (size_t)task->n_cue * sizeof *token);
+	n += task->n_cue;
+	memcpy(token + n, q->gold, (size_t)q->n_gold * sizeof *token);
+	return (struct ebb_row){token, n, n + q->n_gold};
+}
+
+static int ask_answers(struct ebb_trial *t, int n, bool with_chain, double *logp)
+{
+	size_t stride = (size_t)(t->fresh.P + t->fresh.T + t->lab->task->n_cue + EBB_GOLD_MAX);
+
+	for (int i = 0; i < n; i++)
+		t->row[i] = answer_row(t, i, with_chain, t->answer_token + (size_t)i * stride);
+	t->request = (struct ebb_request){
+		.kind = EBB_REQUEST_SCORE, .policy = ebb_trial_sampler(t), .against = -1,
+		.pass = {.row = t->row, .n = n, .stride = EBB_GOLD_MAX,
+			 .tau = t->o->sample.temperature, .logp = logp,
+			 .entropy = t->answer_entropy}};
+	return WORK;
+}
+
+int ebb_stage_answer(struct ebb_trial *t, struct ebb_err *err)
+{
+	t->stage = t->needs.answer ? STAGE_PRIOR : STAGE_KEEP;
+	return t->needs.answer ? ask_answers(t, t->fresh.n * t->fresh.G, true, t->answer_logp)
+			       : NEXT;
+}
+
+int ebb_stage_prior(struct ebb_trial *t, struct ebb_err *err)
+{
+	t->t_score += t->request.seconds;
+	t->request.seconds = 0;
+	t->stage = STAGE_INFO;
+	return t->needs.answer_prior ? ask_answers(t, t->fresh.n, false, t->prior_logp) : NEXT;
+}
+
+int ebb_stage_info(struct ebb_trial *t, struct ebb_err *err)
+{
+	const struct ebb_store *s = &t->fresh;
+
+	t->t_score += t->request.seconds;
+	for (int i = 0; i < s->n * s->G; i++)
+		s->info[i] = ebb_info_reward(
+			t->o, t->answer_logp + i * EBB_GOLD_MAX,
+			t->needs.answer_prior ? t->prior_logp + i / s->G * EBB_GOLD_MAX : NULL,
+			s->question[i / s->G].n_gold);
+	t->stage = STAGE_KEEP;
+	return NEXT;
+}
+
+/* ---- dynamic sampling ---- */
+
+int ebb_stage_keep(struct ebb_trial *t, struct ebb_err *err)
+{
+	struct ebb_batch view = ebb_store_batch(&t->fresh, &t->needs);
+
+	ebb_objective_shape(t->o, &view);
+	ebb_objective_keep(t->o, &view, t->keep);
+	for (int i = 0; i < t->fresh.n; i++) {
+		if (!t->keep[i])
+			continue;
+		if (t->batch.n < t->batch.capacity)
+			ebb_store_copy(&t->batch, t->batch.n++, &t->fresh, i);
+		else if (t->o->dynamic.surplus == EBB_SURPLUS_CARRY &&
+			 t->carry.n < t->carry.capacity)
+			ebb_store_copy(&t->carry, t->carry.n++, &t->fresh, i);
+	}
+	t->round++;
+	t->stage = STAGE_STALE;
+	if (t->o->dynamic.on != EBB_DYNAMIC_OFF && t->batch.n < t->batch.capacity &&
+	    t->round < t->o->dynamic.max_rounds)
+		t->stage = STAGE_DRAW;
+	return NEXT;
+}

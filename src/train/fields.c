@@ -1,0 +1,54 @@
+#include "train/fields.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct ebb_field of_metric(const struct ebb_metric *m)
+{
+	return (struct ebb_field){.name = m->name, .unit = m->unit, .about = m->about,
+				  .source = m->source, .axis = m->axis,
+				  .element = EBB_F64_ELEMENT, .deterministic = m->deterministic};
+}
+
+void ebb_fields_init(struct ebb_fields *f, const struct ebb_task *task, const struct ebb_options *o,
+		     int R, int P, int T)
+{
+	int questions = (int)o->eval.questions, samples = (int)o->eval.samples, n_metrics;
+	const struct ebb_metric *metric = ebb_metric_rows(&n_metrics);
+	/* clang-format off */
+	const struct ebb_field array[EBB_N_ARRAY_FIELDS] = {
+		[EBB_FIELD_STEP] = {"axis/step", "steps", "rollout batches completed when the row was measured", "", EBB_AXIS_STEP, EBB_F64_ELEMENT, .deterministic = true},
+		[EBB_FIELD_UPDATE] = {"axis/update", "updates", "optimizer updates completed before this one", "", EBB_AXIS_UPDATE, EBB_F64_ELEMENT, .deterministic = true},
+		[EBB_FIELD_UPDATE_STEP] = {"actor/update_of_step", "steps", "rollout batch an update belongs to", "", EBB_AXIS_UPDATE, EBB_F64_ELEMENT, .deterministic = true},
+		[EBB_FIELD_EVAL] = {"axis/eval", "steps", "rollout batches completed when evaluated", "", EBB_AXIS_EVAL, EBB_F64_ELEMENT, .deterministic = true},
+		[EBB_FIELD_SNAPSHOT] = {"axis/snapshot", "steps", "rollout batch of the stored tensors", "", EBB_AXIS_SNAPSHOT, EBB_F64_ELEMENT, .deterministic = true},
+		[EBB_FIELD_POSITION_ENTROPY] = {"position/entropy", "nats", "policy entropy by response position, mean over responses that long", "EI 1.5", EBB_AXIS_STEP, EBB_F64_ELEMENT, 1, {T}, {"response position"}, true},
+		[EBB_FIELD_POSITION_COUNT] = {"position/count", "responses", "responses with a token at this position", "", EBB_AXIS_STEP, EBB_F64_ELEMENT, 1, {T}, {"response position"}, true},
+		[EBB_FIELD_OUTCOME] = {"eval/outcome", "", "held-out samples: 1 right, 0 wrong", "", EBB_AXIS_EVAL, EBB_U8_ELEMENT, 2, {questions, samples}, {"question", "sample"}, true},
+		[EBB_FIELD_GREEDY] = {"eval/greedy_outcome", "", "held-out greedy answers: 1 right, 0 wrong", "", EBB_AXIS_EVAL, EBB_U8_ELEMENT, 1, {questions}, {"question"}, true},
+		[EBB_FIELD_SNAP_TOKEN] = {"snapshot/token", "token id", "prompt and response; -1 beyond the end", "", EBB_AXIS_SNAPSHOT, EBB_I32_ELEMENT, 2, {R, P + T}, {"response", "position"}, true},
+		[EBB_FIELD_SNAP_START] = {"snapshot/start", "tokens", "index of the first response token", "", EBB_AXIS_SNAPSHOT, EBB_I32_ELEMENT, 1, {R}, {"response"}, true},
+		[EBB_FIELD_SNAP_LOGP] = {"snapshot/logp", "nats", "log-probability of the drawn token", "", EBB_AXIS_SNAPSHOT, EBB_F32_ELEMENT, 2, {R, T}, {"response", "response position"}, true},
+		[EBB_FIELD_SNAP_ENTROPY] = {"snapshot/entropy", "nats", "exact entropy of the next-token distribution", "", EBB_AXIS_SNAPSHOT, EBB_F32_ELEMENT, 2, {R, T}, {"response", "response position"}, true},
+		[EBB_FIELD_SNAP_ADVANTAGE] = {"snapshot/advantage", "reward", "advantage of the token", "", EBB_AXIS_SNAPSHOT, EBB_F32_ELEMENT, 2, {R, T}, {"response", "response position"}, true},
+		[EBB_FIELD_SNAP_REWARD] = {"snapshot/reward", "reward", "verifier reward of the response", "", EBB_AXIS_SNAPSHOT, EBB_F32_ELEMENT, 1, {R}, {"response"}, true},
+	};
+	/* clang-format on */
+
+	f->n_metrics = n_metrics;
+	f->first_curve = n_metrics;
+	f->first_array = n_metrics + task->n_curves;
+	f->n = f->first_array + EBB_N_ARRAY_FIELDS;
+	f->field = ebb_xcalloc((size_t)f->n, sizeof *f->field);
+	for (int i = 0; i < n_metrics; i++)
+		f->field[i] = of_metric(&metric[i]);
+	for (int i = 0; i < task->n_curves; i++)
+		f->field[f->first_curve + i] = of_metric(&task->curve[i]);
+	memcpy(f->field + f->first_array, array, sizeof array);
+}
+
+void ebb_fields_release(struct ebb_fields *f)
+{
+	free(f->field);
+	memset(f, 0, sizeof *f);
+}

@@ -1,0 +1,100 @@
+#include "train/lab.h"
+
+#include <string.h>
+#include <time.h>
+
+volatile sig_atomic_t ebb_stop_requested;
+
+double ebb_clock(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void limits_of(const struct ebb_task *task, const struct ebb_options *o, int *prompt,
+		      int *tokens)
+{
+	*prompt = task->prompt_limit(o);
+	*tokens = o->sample.max_tokens > 0 ? (int)o->sample.max_tokens : task->limit(o);
+}
+
+int ebb_lab_response_limit(const struct ebb_options *o)
+{
+	const struct ebb_task *task = ebb_task_find(o->task.name);
+	int prompt, tokens;
+
+	if (!task)
+		EBB_BUG("unknown task '%s' passed validation", o->task.name);
+	limits_of(task, o, &prompt, &tokens);
+	return tokens;
+}
+
+/* The letters of the policy from the options; zero options mean "derive it" (options.def). */
+static struct ebb_model model_of(const struct ebb_lab *lab)
+{
+	const struct ebb_options *o = lab->o;
+	int demonstration = lab->task->limit(o);
+	struct ebb_model m = {
+		.V = lab->task->vocabulary,
+		.C = (int)o->model.width,
+		.NH = (int)o->model.heads,
+		.NKV = (int)(o->model.kv_heads ? o->model.kv_heads : o->model.heads),
+		.D = (int)(o->model.head_dim ? o->model.head_dim : o->model.width / o->model.heads),
+		.F = (int)o->model.ffn,
+		.L = (int)o->model.layers,
+		.qkv_bias = o->model.qkv_bias,
+		.qk_norm = o->model.qk_norm,
+		.tied = o->model.tied,
+		.rope_theta = o->model.rope_theta,
+		.norm_eps = 1e-6f,
+	};
+
+	/* room for a prompt, a full response (a demonstration may be longer than the sampling
+	 * limit), the answer cue and the gold answer of the information reward */
+	m.T = lab->max_prompt + (demonstration > lab->max_tokens ? demonstration : lab->max_tokens) +
+	      lab->task->n_cue + EBB_GOLD_MAX;
+	return m;
+}
+
+int ebb_lab_open(struct ebb_lab *lab, const struct ebb_options *o, struct ebb_err *err)
+{
+	static const char *const isa[] = {"auto", "avx512", "avx2", "scalar"};
+	struct ebb_model model;
+	int rc;
+
+	memset(lab, 0, sizeof *lab);
+	lab->o = o;
+	lab->task = ebb_task_find(o->task.name);
+	if (!lab->task)
+		return ebb_err_set(err, EBB_EINVAL, "unknown task '%s'", o->task.name);
+	limits_of(lab->task, o, &lab->max_prompt, &lab->max_tokens);
+	lab->ops = ebb_cpu_ops(isa[o->run.isa], err);
+	if (!lab->ops)
+		return err->code;
+	rc = ebb_pool_open(&lab->pool, (int)o->run.threads, err);
+	model = model_of(lab);
+	if (rc == 0)
+		rc = ebb_layout_init(&lab->layout, &model, err);
+	if (rc == 0)
+		rc = ebb_engine_open(&lab->engine, &lab->layout, lab->ops, lab->pool,
+				     (int)o->train.slot, err);
+	if (rc == 0)
+		rc = ebb_sampler_open(&lab->sampler, lab->engine, err);
+	if (rc < 0)
+		ebb_lab_close(lab);
+	return rc;
+}
+
+void ebb_lab_close(struct ebb_lab *lab)
+{
+	if (lab->sampler)
+		ebb_sampler_close(lab->sampler);
+	if (lab->engine)
+		ebb_engine_close(lab->engine);
+	ebb_layout_release(&lab->layout);
+	if (lab->pool)
+		ebb_pool_close(lab->pool);
+	memset(lab, 0, sizeof *lab);
+}

@@ -1,0 +1,61 @@
+/*
+ * Everything one process needs to compute for one trial: kernels, threads, engine, sampler, task,
+ * sized from the resolved options; and the view through which others watch it work.
+ */
+#ifndef EBB_TRAIN_LAB_H
+#define EBB_TRAIN_LAB_H
+
+#include <signal.h>
+#include <stdatomic.h>
+#include "rollout/rollout.h"
+#include "task/task.h"
+
+/*
+ * What a trial shows of itself while it runs. Lives in memory shared with the parent process; plain
+ * stores, a torn read costs one odd line on a screen.
+ */
+struct ebb_watch {
+	char phase[24]; /* "pretraining", "training", "evaluating" */
+	int64_t step, steps;
+	double reward, entropy, tokens_per_s, seconds;
+	bool show; /* print own lines to stderr (no parent does) */
+};
+
+/* Set by signal handlers; every loop looks at it between steps. 0: go on. */
+extern volatile sig_atomic_t ebb_stop_requested;
+
+struct ebb_lab {
+	const struct ebb_options *o; /* borrowed */
+	const struct ebb_task *task;
+	const struct ebb_ops *ops;
+	struct ebb_pool *pool;
+	struct ebb_layout layout;
+	struct ebb_engine *engine;
+	struct ebb_sampler *sampler;
+	int max_prompt, max_tokens; /* limits of this task under these options         */
+};
+
+/* What can only be checked with the task at hand: its own options together, the stages before the
+ * base policy. Allocates nothing. */
+int ebb_lab_check(const struct ebb_options *o, struct ebb_err *err);
+
+int ebb_lab_open(struct ebb_lab *lab, const struct ebb_options *o, struct ebb_err *err);
+void ebb_lab_close(struct ebb_lab *lab); /* safe when zero */
+
+/* The largest response: sample.max_tokens or, where that is 0, the task's limit. */
+int ebb_lab_response_limit(const struct ebb_options *o);
+
+/* Seconds of a clock that never goes backwards. */
+double ebb_clock(void);
+
+/* ---- the base policy ---- */
+
+/* Load the base of these options into w from base_dir (data/base), or pretrain it and store it
+ * there. Two processes that want the same base at once: one trains, the other waits. */
+int ebb_base_get(struct ebb_lab *lab, const char *base_dir, struct ebb_weights *w,
+		 struct ebb_watch *watch, struct ebb_err *err);
+
+/* base_dir/<hash>.h5 of these options; caller frees. */
+char *ebb_base_path(const struct ebb_options *o, const char *base_dir);
+
+#endif

@@ -1,0 +1,194 @@
+#include "train/measure.h"
+
+#include <math.h>
+#include <string.h>
+#include "base/real.h"
+
+void ebb_reading_clear(struct ebb_reading *r)
+{
+	for (int i = 0; i < EBB_N_METRICS; i++)
+		r->metric[i] = NAN;
+	for (int i = 0; i < EBB_TASK_CURVES_MAX; i++)
+		r->curve[i] = NAN;
+}
+
+/* A mean that says NaN, not 0/0 with a trap, where nothing was counted. */
+static double ratio(double sum, double count)
+{
+	return count > 0 ? sum / count : NAN;
+}
+
+static void measure_groups(const struct ebb_store *s, struct ebb_reading *r)
+{
+	int degenerate = 0, all_correct = 0, all_wrong = 0;
+	double predicted = 0;
+
+	for (int i = 0; i < s->n; i++) {
+		const double *reward = s->reward + i * s->G;
+		double low = reward[0], high = reward[0], sum = 0;
+		int right = 0, wrong = 0;
+
+		for (int g = 0; g < s->G; g++) {
+			low = fmin(low, reward[g]);
+			high = fmax(high, reward[g]);
+			sum += reward[g];
+			right += reward[g] >= 1.0;
+			wrong += reward[g] <= 0.0;
+		}
+		degenerate += low == high;
+		all_correct += right == s->G;
+		all_wrong += wrong == s->G;
+		predicted += ebb_degenerate_probability(sum / s->G, s->G);
+	}
+	r->metric[EBB_M_GROUP_DEGENERATE] = ratio(degenerate, s->n);
+	r->metric[EBB_M_GROUP_DEGENERATE_PRED] = ratio(predicted, s->n);
+	r->metric[EBB_M_GROUP_ALL_CORRECT] = ratio(all_correct, s->n);
+	r->metric[EBB_M_GROUP_ALL_WRONG] = ratio(all_wrong, s->n);
+}
+
+/* Sums over tokens and responses of one kind. */
+struct tally {
+	double entropy, tokens, length, rows;
+};
+
+void ebb_measure_rollouts(const struct ebb_lab *lab, const struct ebb_store *s,
+			  struct ebb_reading *r, double *position_entropy, double *position_count)
+{
+	struct tally all = {0}, correct = {0}, wrong = {0};
+	double seq = 0, sampled = 0, first = 0, reward = 0, reward2 = 0, candidates = 0;
+	double value[EBB_TASK_CURVES_MAX], weight[EBB_TASK_CURVES_MAX];
+	double sum[EBB_TASK_CURVES_MAX] = {0}, total[EBB_TASK_CURVES_MAX] = {0};
+	int truncated = 0, rows = s->n * s->G;
+
+	for (int t = 0; t < s->T && position_entropy; t++)
+		position_entropy[t] = position_count[t] = 0;
+	for (int i = 0; i < rows; i++) {
+		const double *entropy = s->entropy + (size_t)i * (size_t)s->T;
+		const double *logp = s->logp + (size_t)i * (size_t)s->T;
+		struct tally *kind = s->reward[i] >= 0.5 ? &correct : &wrong;
+		struct ebb_answer a = {.token = s->response + (size_t)i * (size_t)s->T,
+				       .n = s->length[i], .truncated = s->truncated[i],
+				       .entropy = entropy};
+		double h = 0;
+
+		for (int t = 0; t < a.n; t++) {
+			h += entropy[t];
+			sampled -= logp[t];
+			candidates += ebb_exp(entropy[t]);
+			if (position_entropy) {
+				position_entropy[t] += entropy[t];
+				position_count[t]++;
+			}
+		}
+		all.entropy += h;
+		all.tokens += a.n;
+		kind->entropy += h;
+		kind->tokens += a.n;
+		kind->length += a.n;
+		kind->rows++;
+		seq += a.n ? h / a.n : 0;
+		first += a.n ? entropy[0] : 0;
+		reward += s->reward[i];
+		reward2 += s->reward[i] * s->reward[i];
+		truncated += a.truncated;
+		memset(weight, 0, sizeof weight);
+		lab->task->observe(lab->o, &s->question[i / s->G], &a, &s->verdict[i], value,
+				   weight);
+		for (int c = 0; c < lab->task->n_curves; c++) {
+			sum[c] += weight[c] > 0 ? value[c] * weight[c] : 0;
+			total[c] += weight[c];
+		}
+	}
+	for (int t = 0; t < s->T && position_entropy; t++)
+		position_entropy[t] = ratio(position_entropy[t], position_count[t]);
+	r->metric[EBB_M_ENTROPY] = ratio(all.entropy, all.tokens);
+	r->metric[EBB_M_ENTROPY_SEQ] = ratio(seq, rows);
+	r->metric[EBB_M_ENTROPY_SAMPLED] = ratio(sampled, all.tokens);
+	r->metric[EBB_M_ENTROPY_FIRST] = ratio(first, rows);
+	r->metric[EBB_M_ENTROPY_CORRECT] = ratio(correct.entropy, correct.tokens);
+	r->metric[EBB_M_ENTROPY_WRONG] = ratio(wrong.entropy, wrong.tokens);
+	r->metric[EBB_M_REWARD_MEAN] = ratio(reward, rows);
+	r->metric[EBB_M_REWARD_STD] =
+		rows > 1 ? sqrt(fmax(0, (reward2 - reward * reward / rows) / (rows - 1))) : NAN;
+	r->metric[EBB_M_LENGTH_MEAN] = ratio(all.tokens, rows);
+	r->metric[EBB_M_LENGTH_CORRECT] = ratio(correct.length, correct.rows);
+	r->metric[EBB_M_LENGTH_WRONG] = ratio(wrong.length, wrong.rows);
+	r->metric[EBB_M_LENGTH_CLIP] = ratio(truncated, rows);
+	r->metric[EBB_M_LOGIT_CANDIDATES] = ratio(candidates, all.tokens);
+	for (int c = 0; c < lab->task->n_curves; c++)
+		r->curve[c] = ratio(sum[c], total[c]);
+	measure_groups(s, r);
+}
+
+void ebb_measure_logits(const struct ebb_row *row, int n, int stride, const double *moment, int V,
+			const double *entropy, struct ebb_reading *r)
+{
+	double N = 0, mean = 0, m2 = 0, m3 = 0, m4 = 0, skew = 0, tokens = 0, v = V;
+
+	/* merge the central moments of one token (V logits) into the pool; P. Pebay, "Formulas for
+	 * robust, one-pass parallel computation of covariances", Sandia report 2008-6212 */
+	for (int i = 0; i < n; i++) {
+		for (int t = 0; t < row[i].length - row[i].start; t++) {
+			const double *m = moment + ((size_t)i * (size_t)stride + (size_t)t) * 4;
+			double b2 = m[1] * v, b3 = m[2] * v, b4 = m[3] * v;
+			double d = m[0] - mean, sum = N + v, a = N, q2 = m2, q3 = m3;
+
+			mean += d * v / sum;
+			m2 = q2 + b2 + d * d * a * v / sum;
+			m3 = q3 + b3 + d * d * d * a * v * (a - v) / (sum * sum) +
+			     3 * d * (a * b2 - v * q2) / sum;
+			m4 += b4 + d * d * d * d * a * v * (a * a - a * v + v * v) / (sum * sum * sum) +
+			      6 * d * d * (a * a * b2 + v * v * q2) / (sum * sum) +
+			      4 * d * (a * b3 - v * q3) / sum;
+			N = sum;
+			if (m[1] > 0) {
+				skew += m[2] / (m[1] * sqrt(m[1]));
+				tokens++;
+			}
+		}
+	}
+	if (N == 0 || m2 == 0)
+		return;
+	r->metric[EBB_M_LOGIT_MEAN] = mean;
+	r->metric[EBB_M_LOGIT_VARIANCE] = m2 / N;
+	r->metric[EBB_M_LOGIT_SKEWNESS] = sqrt(N) * m3 / (m2 * sqrt(m2));
+	r->metric[EBB_M_LOGIT_KURTOSIS] = N * m4 / (m2 * m2) - 3;
+	r->metric[EBB_M_LOGIT_SKEW_POSITION] = ratio(skew, tokens);
+}
+
+void ebb_measure_kl(const struct ebb_store *s, struct ebb_reading *r)
+{
+	double kl = 0, k1 = 0, k2 = 0, k3 = 0, n = 0;
+
+	for (int i = 0; i < s->n * s->G; i++) {
+		for (int t = 0; t < s->length[i]; t++) {
+			size_t c = (size_t)i * (size_t)s->T + (size_t)t;
+			double d = s->logp[c] - s->ref[c];
+
+			kl += s->kl[c];
+			k1 += d;
+			k2 += d * d / 2;
+			k3 += ebb_expm1(-d) + d;
+			n++;
+		}
+	}
+	r->metric[EBB_M_KL_REF] = ratio(kl, n);
+	r->metric[EBB_M_KL_REF_K1] = ratio(k1, n);
+	r->metric[EBB_M_KL_REF_K2] = ratio(k2, n);
+	r->metric[EBB_M_KL_REF_K3] = ratio(k3, n);
+}
+
+double ebb_measure_ratio_dev(const struct ebb_store *s, const int *row, int n, const double *logp,
+			     int stride)
+{
+	double worst = 0;
+
+	for (int i = 0; i < n; i++) {
+		const double *sampler = s->sampler_logp + (size_t)row[i] * (size_t)s->T;
+		const double *trainer = logp + (size_t)i * (size_t)stride;
+
+		for (int t = 0; t < s->length[row[i]]; t++)
+			worst = fmax(worst, fabs(ebb_expm1(trainer[t] - sampler[t])));
+	}
+	return worst;
+}

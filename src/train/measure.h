@@ -1,0 +1,35 @@
+/* What a step and an evaluation measured, from the arrays they left. */
+#ifndef EBB_TRAIN_MEASURE_H
+#define EBB_TRAIN_MEASURE_H
+
+#include "options/metrics.h"
+#include "train/store.h"
+
+/* A row of metrics before it is written: NaN where nothing was measured. */
+struct ebb_reading {
+	double metric[EBB_N_METRICS];
+	double curve[EBB_TASK_CURVES_MAX];
+};
+
+void ebb_reading_clear(struct ebb_reading *r);
+
+/*
+ * Entropy, reward, length, groups and the task's curves over the groups of one draw of the step:
+ * round 0, which every arm draws with the same random numbers, so that arms compare on the same
+ * footing whatever they keep afterwards. position_entropy and position_count (T) may be null.
+ */
+void ebb_measure_rollouts(const struct ebb_lab *lab, const struct ebb_store *s,
+			  struct ebb_reading *r, double *position_entropy, double *position_count);
+
+/* Raw-logit moments from (n, stride, 4) of a pass over these rows: pooled and per position. */
+void ebb_measure_logits(const struct ebb_row *row, int n, int stride, const double *moment, int V,
+			const double *entropy, struct ebb_reading *r);
+
+/* Exact KL and its estimates over the masked tokens of a store with ref and kl filled. */
+void ebb_measure_kl(const struct ebb_store *s, struct ebb_reading *r);
+
+/* max |exp(logp - sampler) - 1| over the tokens of the given rows. */
+double ebb_measure_ratio_dev(const struct ebb_store *s, const int *row, int n, const double *logp,
+			     int stride);
+
+#endif

@@ -1,0 +1,134 @@
+/*
+ * Inside of a trial, shared by the files that hold its stages. Data walks through them in the order
+ * of enum ebb_stage:
+ *
+ *   EVAL        held-out samples, then greedy answers       (at step 0, every eval.cadence, the end)
+ *   DRAW        questions and responses of one round
+ *   BASELINE    rollouts of the base policy, greedy answers (advantage.center=static|greedy)
+ *   PROBE       exact KL to the reference                   (at evaluation cadence)
+ *   ANSWER      log-likelihood of the gold answer           (information reward)
+ *   KEEP        shaping, dynamic sampling; back to DRAW while groups are missing
+ *   OLD, REF    passes that the options need
+ *   PREPARE     advantages, snapshot
+ *   UPDATE      epochs x mini-batches
+ *   CLOSE       rows of the record, controllers, next step
+ *
+ * A stage function either leaves a request (returns WORK), moves on (NEXT) or fails (< 0). It finds
+ * the results of its own last request in place when it is called again.
+ */
+#ifndef EBB_TRAIN_STAGE_H
+#define EBB_TRAIN_STAGE_H
+
+#include "train/measure.h"
+#include "train/store.h"
+#include "train/trial.h"
+
+/* What a stage function returns when it does not fail. */
+enum { NEXT = 0, WORK = 1 };
+
+enum ebb_stage {
+	STAGE_EVAL, STAGE_EVAL_GREEDY, STAGE_EVAL_DONE, STAGE_RENEW, STAGE_DRAW, STAGE_DRAWN,
+	STAGE_STATIC_DONE, STAGE_GREEDY, STAGE_GREEDY_DONE, STAGE_PROBE, STAGE_PROBE_DONE,
+	STAGE_ANSWER, STAGE_PRIOR, STAGE_INFO, STAGE_KEEP, STAGE_STALE, STAGE_OLD, STAGE_OLD_DONE,
+	STAGE_REF, STAGE_REF_DONE, STAGE_PREPARE, STAGE_UPDATE, STAGE_UPDATED, STAGE_CLOSE,
+	STAGE_DONE, N_STAGES
+};
+
+struct ebb_trial {
+	struct ebb_lab *lab;
+	const struct ebb_options *o;
+	struct ebb_writer *writer;
+	const struct ebb_fields *fields;
+	struct ebb_watch *watch;
+	struct ebb_needs needs;
+	enum ebb_stage stage;
+	struct ebb_request request;
+	double started;
+
+	/* slow state: what outlives a step */
+	int64_t step, update, tokens, rollouts;
+	double kl_coef;
+	struct ebb_store carry; /* kept groups beyond the batch, dynamic.surplus=carry */
+	enum ebb_status status;
+	char cause[256];
+
+	/* one step */
+	int round;
+	bool probe;
+	struct ebb_store fresh, batch, reference, greedy;
+	struct ebb_store eval, eval_greedy;
+	struct ebb_batch view;
+	struct ebb_prepare_stats prepared;
+	struct ebb_reading reading, update_reading, eval_reading;
+	double t_sample, t_score, t_update, step_started;
+	double *position_entropy, *position_count; /* (T)                                   */
+	bool *keep;				   /* (prompts)                              */
+
+	/* one update */
+	int epoch, minibatch, *order; /* shuffled groups                     (prompts)        */
+	int *member;		      /* rows of the mini-batch              (R)              */
+	struct ebb_minibatch mb;
+	double *logp, *entropy, *kl, *moment, *w_logp, *w_entropy, *w_kl; /* (R, T), moment x 4 */
+
+	/* scratch of requests; sized for the largest of training and evaluation */
+	struct ebb_prompt *prompt;
+	struct ebb_sample *sample;
+	struct ebb_row *row;
+	int32_t *answer_token;		/* (R, P + T + cue + gold)                           */
+	double *answer_logp, *prior_logp, *answer_entropy; /* (R, EBB_GOLD_MAX)               */
+	unsigned char *outcome;		/* (questions * samples)                             */
+	int32_t *snap_token, *snap_start;
+	float *snap;			/* (R, T)                                            */
+	struct ebb_arena arena;
+};
+
+
+/* ---- shared by the stages (trial.c) ---- */
+
+/* Stage one field's value for the next row of its axis. */
+void ebb_trial_set(struct ebb_trial *t, enum ebb_array_field f, const void *data);
+/* Every metric of the axis, then the row. */
+int ebb_trial_row(struct ebb_trial *t, enum ebb_axis axis, const struct ebb_reading *r,
+		  struct ebb_err *err);
+/* Leave a request: decode G samples of each of the store's questions into its arrays. Returns WORK. */
+int ebb_trial_decode(struct ebb_trial *t, struct ebb_store *s, enum ebb_policy policy,
+		     struct ebb_draw draw, bool greedy);
+/* Leave a request: score all rows of a store; the caller names the results. Returns WORK. */
+int ebb_trial_score(struct ebb_trial *t, struct ebb_store *s, enum ebb_policy policy, int against);
+/* The random numbers of this step and round. */
+struct ebb_draw ebb_trial_draw(const struct ebb_trial *t, enum ebb_stream stream);
+/* The policy that draws this step's responses. */
+enum ebb_policy ebb_trial_sampler(const struct ebb_trial *t);
+bool ebb_trial_evaluates(const struct ebb_trial *t);
+double ebb_trial_lr(const struct ebb_trial *t);
+void ebb_trial_diverge(struct ebb_trial *t, const char *cause);
+
+/* ---- the stages; one file a phase ---- */
+
+#define EBB_STAGE(name) int ebb_stage_##name(struct ebb_trial *t, struct ebb_err *err)
+EBB_STAGE(eval); /* evaluate.c */
+EBB_STAGE(eval_greedy);
+EBB_STAGE(eval_done);
+EBB_STAGE(renew); /* collect.c */
+EBB_STAGE(draw);
+EBB_STAGE(drawn);
+EBB_STAGE(static_done);
+EBB_STAGE(greedy);
+EBB_STAGE(greedy_done);
+EBB_STAGE(probe);
+EBB_STAGE(probe_done);
+EBB_STAGE(answer);
+EBB_STAGE(prior);
+EBB_STAGE(info);
+EBB_STAGE(keep);
+EBB_STAGE(stale); /* update.c */
+EBB_STAGE(old);
+EBB_STAGE(old_done);
+EBB_STAGE(ref);
+EBB_STAGE(ref_done);
+EBB_STAGE(prepare);
+EBB_STAGE(update);
+EBB_STAGE(updated);
+EBB_STAGE(close);
+
+#endif

@@ -1,0 +1,119 @@
+#include "train/store.h"
+
+#include <string.h>
+
+void ebb_store_register(struct ebb_store *s, struct ebb_arena *arena, int capacity, int G, int P,
+			int T)
+{
+	size_t groups = (size_t)capacity, rows = groups * (size_t)G, cells = rows * (size_t)T;
+
+	*s = (struct ebb_store){.capacity = capacity, .G = G, .P = P, .T = T};
+	ebb_arena_add(arena, &s->question, groups, sizeof *s->question);
+	ebb_arena_add(arena, &s->baseline, groups, sizeof *s->baseline);
+	ebb_arena_add(arena, &s->token, rows * (size_t)(P + T), sizeof *s->token);
+	ebb_arena_add(arena, &s->response, cells, sizeof *s->response);
+	ebb_arena_add(arena, &s->length, rows, sizeof *s->length);
+	ebb_arena_add(arena, &s->truncated, rows, sizeof *s->truncated);
+	ebb_arena_add(arena, &s->verdict, rows, sizeof *s->verdict);
+	ebb_arena_add(arena, &s->reward, rows, sizeof *s->reward);
+	ebb_arena_add(arena, &s->shaped, rows, sizeof *s->shaped);
+	ebb_arena_add(arena, &s->info, rows, sizeof *s->info);
+	ebb_arena_add(arena, &s->logp, cells, sizeof *s->logp);
+	ebb_arena_add(arena, &s->sampler_logp, cells, sizeof *s->sampler_logp);
+	ebb_arena_add(arena, &s->entropy, cells, sizeof *s->entropy);
+	ebb_arena_add(arena, &s->old, cells, sizeof *s->old);
+	ebb_arena_add(arena, &s->ref, cells, sizeof *s->ref);
+	ebb_arena_add(arena, &s->kl, cells, sizeof *s->kl);
+	ebb_arena_add(arena, &s->advantage, cells, sizeof *s->advantage);
+	ebb_arena_add(arena, &s->mask, cells, sizeof *s->mask);
+	ebb_arena_add(arena, &s->group, rows, sizeof *s->group);
+}
+
+/* Rows i*G .. of an array with `cells` elements a row. */
+static void copy_rows(void *to, const void *from, int i, int j, int G, size_t bytes)
+{
+	memcpy((char *)to + (size_t)i * (size_t)G * bytes,
+	       (const char *)from + (size_t)j * (size_t)G * bytes, (size_t)G * bytes);
+}
+
+void ebb_store_copy(struct ebb_store *to, int i, const struct ebb_store *from, int j)
+{
+	size_t T = (size_t)to->T;
+
+	if (to->G != from->G || to->T != from->T || to->P != from->P || i >= to->capacity)
+		EBB_BUG("stores of different shape");
+	to->question[i] = from->question[j];
+	to->baseline[i] = from->baseline[j];
+	copy_rows(to->token, from->token, i, j, to->G, (T + (size_t)to->P) * sizeof *to->token);
+	copy_rows(to->response, from->response, i, j, to->G, T * sizeof *to->response);
+	copy_rows(to->length, from->length, i, j, to->G, sizeof *to->length);
+	copy_rows(to->truncated, from->truncated, i, j, to->G, sizeof *to->truncated);
+	copy_rows(to->verdict, from->verdict, i, j, to->G, sizeof *to->verdict);
+	copy_rows(to->reward, from->reward, i, j, to->G, sizeof *to->reward);
+	copy_rows(to->shaped, from->shaped, i, j, to->G, sizeof *to->shaped);
+	copy_rows(to->info, from->info, i, j, to->G, sizeof *to->info);
+	copy_rows(to->logp, from->logp, i, j, to->G, T * sizeof *to->logp);
+	copy_rows(to->sampler_logp, from->sampler_logp, i, j, to->G, T * sizeof *to->sampler_logp);
+	copy_rows(to->entropy, from->entropy, i, j, to->G, T * sizeof *to->entropy);
+	copy_rows(to->old, from->old, i, j, to->G, T * sizeof *to->old);
+	copy_rows(to->ref, from->ref, i, j, to->G, T * sizeof *to->ref);
+	copy_rows(to->kl, from->kl, i, j, to->G, T * sizeof *to->kl);
+	copy_rows(to->mask, from->mask, i, j, to->G, T * sizeof *to->mask);
+	for (int g = 0; g < to->G; g++)
+		to->group[i * to->G + g] = i;
+}
+
+void ebb_store_judge(struct ebb_store *s, const struct ebb_lab *lab, int first_group, int n_groups,
+		     const struct ebb_draw *draw)
+{
+	const struct ebb_options *o = lab->o;
+
+	for (int i = first_group; i < first_group + n_groups; i++) {
+		const struct ebb_question *q = &s->question[i];
+
+		for (int g = 0; g < s->G; g++) {
+			int row = i * s->G + g;
+			int32_t *token = s->token + (size_t)row * (size_t)(s->P + s->T);
+			const int32_t *response = s->response + (size_t)row * (size_t)s->T;
+			struct ebb_answer a = {.token = response, .n = s->length[row],
+					       .truncated = s->truncated[row]};
+
+			memcpy(token, q->prompt, (size_t)q->n_prompt * sizeof *token);
+			memcpy(token + q->n_prompt, response, (size_t)a.n * sizeof *token);
+			lab->task->verify(o, q, &a, &s->verdict[row]);
+			s->reward[row] = s->verdict[row].reward;
+			if (o->reward.source == EBB_REWARD_RANDOM) {
+				struct ebb_draw d = *draw;
+
+				d.stream = EBB_STREAM_REWARD;
+				d.slot = (uint32_t)i;
+				d.sample = (uint32_t)g;
+				s->reward[row] = ebb_uniform(&d, 0) < o->reward.random_p;
+			}
+			s->group[row] = i;
+			for (int t = 0; t < s->T; t++)
+				s->mask[row * s->T + t] = t < a.n;
+		}
+	}
+}
+
+struct ebb_batch ebb_store_batch(struct ebb_store *s, const struct ebb_needs *needs)
+{
+	return (struct ebb_batch){
+		.R = s->n * s->G,
+		.T = s->T,
+		.n_groups = s->n,
+		.group = s->group,
+		.mask = s->mask,
+		.length = s->length,
+		.truncated = s->truncated,
+		.reward = s->reward,
+		.old = s->old,
+		.roll = needs->old_pass ? s->sampler_logp : NULL,
+		.ref = needs->ref_logp ? s->ref : NULL,
+		.info = needs->answer ? s->info : NULL,
+		.baseline = needs->reference_samples || needs->greedy ? s->baseline : NULL,
+		.shaped = s->shaped,
+		.advantage = s->advantage,
+	};
+}

@@ -1,0 +1,283 @@
+/* The state machine: which stage comes next, and what the stages share. */
+#include "train/stage.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- records ---- */
+
+static void set(struct ebb_trial *t, int field, const void *data)
+{
+	if (t->writer)
+		ebb_writer_set(t->writer, field, data);
+}
+
+void ebb_trial_set(struct ebb_trial *t, enum ebb_array_field f, const void *data)
+{
+	set(t, t->fields->first_array + (int)f, data);
+}
+
+/* Every metric of the axis, then the row. */
+int ebb_trial_row(struct ebb_trial *t, enum ebb_axis axis, const struct ebb_reading *r,
+		     struct ebb_err *err)
+{
+	for (int i = 0; i < t->fields->n_metrics; i++)
+		if (t->fields->field[i].axis == axis)
+			set(t, i, &r->metric[i]);
+	for (int i = 0; axis == EBB_AXIS_STEP && i < t->lab->task->n_curves; i++)
+		set(t, t->fields->first_curve + i, &r->curve[i]);
+	return t->writer ? ebb_writer_row(t->writer, axis, err) : 0;
+}
+
+void ebb_trial_diverge(struct ebb_trial *t, const char *cause)
+{
+	t->status = EBB_STATUS_DIVERGED;
+	snprintf(t->cause, sizeof t->cause, "%s", cause);
+	t->stage = STAGE_DONE;
+}
+
+/* ---- requests ---- */
+
+/* Decode G samples of each of the store's first n questions into the store's arrays. */
+int ebb_trial_decode(struct ebb_trial *t, struct ebb_store *s, enum ebb_policy policy,
+		      struct ebb_draw draw, bool greedy)
+{
+	const struct ebb_options *o = t->o;
+	bool training = draw.stream == EBB_STREAM_DECODE && !greedy;
+
+	for (int i = 0; i < s->n; i++) {
+		t->prompt[i] = (struct ebb_prompt){s->question[i].prompt, s->question[i].n_prompt};
+		for (int g = 0; g < s->G; g++) {
+			draw.slot = (uint32_t)i;
+			draw.sample = (uint32_t)g;
+			t->sample[i * s->G + g] = (struct ebb_sample){i, draw};
+		}
+	}
+	t->request = (struct ebb_request){
+		.kind = EBB_REQUEST_DECODE, .policy = policy, .against = -1,
+		.decode = {.prompt = t->prompt, .n_prompts = s->n, .sample = t->sample,
+			   .n = s->n * s->G, .stride = s->T, .max_tokens = s->T,
+			   .eos = t->lab->task->eos, .tau = o->sample.temperature, .top_p = 1,
+			   .greedy = greedy, .token = s->response, .length = s->length,
+			   .truncated = s->truncated, .logp = s->logp,
+			   .sampler_logp = s->sampler_logp, .entropy = s->entropy}};
+	if (training) {
+		t->request.decode.top_p = o->sample.top_p;
+		t->request.decode.top_k = (int)o->sample.top_k;
+		if (o->sample.mismatch == EBB_MISMATCH_NOISE)
+			t->request.decode.noise = o->sample.noise;
+	}
+	return WORK;
+}
+
+struct ebb_draw ebb_trial_draw(const struct ebb_trial *t, enum ebb_stream stream)
+{
+	return (struct ebb_draw){.seed = t->o->seed, .stream = stream, .step = (uint32_t)t->step,
+				 .round = (uint32_t)t->round};
+}
+
+/* A scoring request over all rows of a store; results are the caller's to name. */
+int ebb_trial_score(struct ebb_trial *t, struct ebb_store *s, enum ebb_policy policy, int against)
+{
+	int rows = s->n * s->G;
+
+	for (int i = 0; i < rows; i++) {
+		int n_prompt = s->question[i / s->G].n_prompt;
+
+		t->row[i] = (struct ebb_row){s->token + (size_t)i * (size_t)(s->P + s->T), n_prompt,
+					     n_prompt + s->length[i]};
+	}
+	t->request = (struct ebb_request){
+		.kind = EBB_REQUEST_SCORE, .policy = policy, .against = against,
+		.pass = {.row = t->row, .n = rows, .stride = s->T, .tau = t->o->sample.temperature,
+			 .logp = t->logp, .entropy = t->entropy}};
+	return WORK;
+}
+
+/* The policy that drew this step's responses. */
+enum ebb_policy ebb_trial_sampler(const struct ebb_trial *t)
+{
+	if (t->o->sample.mismatch != EBB_MISMATCH_STALE)
+		return EBB_POLICY_CURRENT;
+	return EBB_POLICY_RING + (int)(t->step % t->o->sample.stale);
+}
+
+bool ebb_trial_evaluates(const struct ebb_trial *t)
+{
+	int64_t cadence = t->o->eval.cadence;
+
+	return t->step == 0 || t->step == t->o->train.steps ||
+	       (cadence > 0 && t->step % cadence == 0);
+}
+
+double ebb_trial_lr(const struct ebb_trial *t)
+{
+	const struct ebb_options *o = t->o;
+
+	if (t->step < o->train.warmup)
+		return o->train.lr * (double)(t->step + 1) / (double)o->train.warmup;
+	return o->train.lr;
+}
+
+/* ---- the machine ---- */
+
+static int stage_done(struct ebb_trial *t, struct ebb_err *err)
+{
+	t->request = (struct ebb_request){.kind = EBB_REQUEST_DONE, .against = -1};
+	return WORK;
+}
+
+static int (*const stage_of[N_STAGES])(struct ebb_trial *, struct ebb_err *) = {
+	[STAGE_EVAL] = ebb_stage_eval,
+	[STAGE_EVAL_GREEDY] = ebb_stage_eval_greedy,
+	[STAGE_EVAL_DONE] = ebb_stage_eval_done,
+	[STAGE_RENEW] = ebb_stage_renew,
+	[STAGE_DRAW] = ebb_stage_draw,
+	[STAGE_DRAWN] = ebb_stage_drawn,
+	[STAGE_STATIC_DONE] = ebb_stage_static_done,
+	[STAGE_GREEDY] = ebb_stage_greedy,
+	[STAGE_GREEDY_DONE] = ebb_stage_greedy_done,
+	[STAGE_PROBE] = ebb_stage_probe,
+	[STAGE_PROBE_DONE] = ebb_stage_probe_done,
+	[STAGE_ANSWER] = ebb_stage_answer,
+	[STAGE_PRIOR] = ebb_stage_prior,
+	[STAGE_INFO] = ebb_stage_info,
+	[STAGE_KEEP] = ebb_stage_keep,
+	[STAGE_STALE] = ebb_stage_stale,
+	[STAGE_OLD] = ebb_stage_old,
+	[STAGE_OLD_DONE] = ebb_stage_old_done,
+	[STAGE_REF] = ebb_stage_ref,
+	[STAGE_REF_DONE] = ebb_stage_ref_done,
+	[STAGE_PREPARE] = ebb_stage_prepare,
+	[STAGE_UPDATE] = ebb_stage_update,
+	[STAGE_UPDATED] = ebb_stage_updated,
+	[STAGE_CLOSE] = ebb_stage_close,
+	[STAGE_DONE] = stage_done,
+};
+
+/* ---- life cycle ---- */
+
+int ebb_trial_next(struct ebb_trial *t, struct ebb_request **request, struct ebb_err *err)
+{
+	int rc;
+
+	do {
+		rc = stage_of[t->stage](t, err);
+	} while (rc == NEXT);
+	*request = &t->request;
+	return rc < 0 ? rc : 0;
+}
+
+enum ebb_status ebb_trial_status(const struct ebb_trial *t, int64_t *step, const char **cause)
+{
+	*step = t->step;
+	*cause = t->cause;
+	return t->status;
+}
+
+bool ebb_trial_at_rest(const struct ebb_trial *t)
+{
+	/* the first request of a step: its predecessors are in the record, nothing is half-way */
+	return t->stage == STAGE_EVAL_GREEDY || (t->stage == STAGE_DRAWN && t->round == 0);
+}
+
+int ebb_trial_policies(const struct ebb_trial *t)
+{
+	return EBB_POLICY_RING + (t->o->sample.mismatch == EBB_MISMATCH_STALE
+					  ? (int)t->o->sample.stale
+					  : 0);
+}
+
+static void register_scratch(struct ebb_trial *t, int groups, int G, int P, int T)
+{
+	const struct ebb_options *o = t->o;
+	struct ebb_arena *a = &t->arena;
+	size_t R = (size_t)groups * (size_t)G, cells = R * (size_t)T;
+	size_t eval = (size_t)(o->eval.questions * o->eval.samples);
+	size_t reference = (size_t)groups * (size_t)t->needs.reference_samples;
+	size_t largest = R > eval ? R : eval;
+	size_t prompts = (size_t)(o->eval.questions > groups ? o->eval.questions : groups);
+
+	largest = largest > reference ? largest : reference;
+	ebb_arena_add(a, &t->position_entropy, (size_t)T, sizeof *t->position_entropy);
+	ebb_arena_add(a, &t->position_count, (size_t)T, sizeof *t->position_count);
+	ebb_arena_add(a, &t->keep, (size_t)groups, sizeof *t->keep);
+	ebb_arena_add(a, &t->order, (size_t)groups, sizeof *t->order);
+	ebb_arena_add(a, &t->member, R, sizeof *t->member);
+	ebb_arena_add(a, &t->logp, cells, sizeof *t->logp);
+	ebb_arena_add(a, &t->entropy, cells, sizeof *t->entropy);
+	ebb_arena_add(a, &t->kl, cells, sizeof *t->kl);
+	ebb_arena_add(a, &t->moment, 4 * cells, sizeof *t->moment);
+	ebb_arena_add(a, &t->w_logp, cells, sizeof *t->w_logp);
+	ebb_arena_add(a, &t->w_entropy, cells, sizeof *t->w_entropy);
+	ebb_arena_add(a, &t->w_kl, cells, sizeof *t->w_kl);
+	ebb_arena_add(a, &t->prompt, prompts, sizeof *t->prompt);
+	ebb_arena_add(a, &t->sample, largest, sizeof *t->sample);
+	ebb_arena_add(a, &t->row, R, sizeof *t->row);
+	ebb_arena_add(a, &t->answer_token,
+		      R * (size_t)(P + T + t->lab->task->n_cue + EBB_GOLD_MAX),
+		      sizeof *t->answer_token);
+	ebb_arena_add(a, &t->answer_logp, R * EBB_GOLD_MAX, sizeof *t->answer_logp);
+	ebb_arena_add(a, &t->prior_logp, R * EBB_GOLD_MAX, sizeof *t->prior_logp);
+	ebb_arena_add(a, &t->answer_entropy, R * EBB_GOLD_MAX, sizeof *t->answer_entropy);
+	ebb_arena_add(a, &t->outcome, eval, sizeof *t->outcome);
+	ebb_arena_add(a, &t->snap_token, R * (size_t)(P + T), sizeof *t->snap_token);
+	ebb_arena_add(a, &t->snap_start, R, sizeof *t->snap_start);
+	ebb_arena_add(a, &t->snap, cells, sizeof *t->snap);
+}
+
+int ebb_trial_open(struct ebb_trial **out, struct ebb_lab *lab, struct ebb_writer *writer,
+		   const struct ebb_fields *fields, struct ebb_watch *watch, struct ebb_err *err)
+{
+	const struct ebb_options *o = lab->o;
+	int groups = (int)o->train.prompts, G = (int)o->train.group, P = lab->max_prompt,
+	    T = lab->max_tokens, questions = (int)o->eval.questions, rc;
+	struct ebb_trial *t = ebb_xcalloc(1, sizeof *t);
+
+	*out = NULL;
+	t->lab = lab;
+	t->o = o;
+	t->writer = writer;
+	t->fields = fields;
+	t->watch = watch;
+	t->kl_coef = o->kl.coef;
+	t->started = ebb_clock();
+	t->status = EBB_STATUS_COMPLETE;
+	ebb_objective_needs(o, &t->needs);
+	ebb_store_register(&t->fresh, &t->arena, groups, G, P, T);
+	ebb_store_register(&t->batch, &t->arena, groups, G, P, T);
+	ebb_store_register(&t->carry, &t->arena,
+			   o->dynamic.surplus == EBB_SURPLUS_CARRY ? groups : 0, G, P, T);
+	ebb_store_register(&t->reference, &t->arena, t->needs.reference_samples ? groups : 0,
+			   t->needs.reference_samples, P, T);
+	ebb_store_register(&t->greedy, &t->arena, t->needs.greedy ? groups : 0, 1, P, T);
+	ebb_store_register(&t->eval, &t->arena, questions, (int)o->eval.samples, P, T);
+	ebb_store_register(&t->eval_greedy, &t->arena, questions, 1, P, T);
+	register_scratch(t, groups, G, P, T);
+	rc = ebb_arena_commit(&t->arena, err);
+	if (rc < 0) {
+		ebb_trial_close(t);
+		return rc;
+	}
+	t->eval.n = t->eval_greedy.n = questions;
+	for (int i = 0; i < questions; i++) {
+		struct ebb_draw draw = {.seed = o->seed, .stream = EBB_STREAM_EVAL_QUESTION,
+					.slot = (uint32_t)i};
+
+		lab->task->question(o, &draw, true, &t->eval.question[i]);
+		t->eval_greedy.question[i] = t->eval.question[i];
+	}
+	*out = t;
+	return 0;
+}
+
+void ebb_trial_close(struct ebb_trial *t)
+{
+	if (!t)
+		return;
+	ebb_weigh_release(&t->mb);
+	ebb_arena_release(&t->arena);
+	free(t);
+}

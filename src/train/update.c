@@ -1,0 +1,324 @@
+/* Stages OLD to CLOSE: from a rollout batch to new weights and the rows of the record. */
+#include "train/stage.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+int ebb_stage_stale(struct ebb_trial *t, struct ebb_err *err)
+{
+	t->stage = STAGE_OLD;
+	if (t->o->sample.mismatch != EBB_MISMATCH_STALE)
+		return NEXT;
+	/* the ring's oldest copy has served; today's weights take its place */
+	t->request = (struct ebb_request){.kind = EBB_REQUEST_BLEND, .against = -1, .mix = 1,
+					  .policy = ebb_trial_sampler(t)};
+	return WORK;
+}
+
+int ebb_stage_old(struct ebb_trial *t, struct ebb_err *err)
+{
+	/* an exact sampler's log-probability is the trainer's, bit for bit: no pass is paid */
+	t->stage = STAGE_REF;
+	if (t->o->sample.mismatch != EBB_MISMATCH_STALE || t->batch.n == 0)
+		return NEXT;
+	t->stage = STAGE_OLD_DONE;
+	ebb_trial_score(t, &t->batch, EBB_POLICY_CURRENT, -1);
+	t->request.pass.logp = t->batch.old;
+	return WORK;
+}
+
+int ebb_stage_old_done(struct ebb_trial *t, struct ebb_err *err)
+{
+	t->t_score += t->request.seconds;
+	t->stage = STAGE_REF;
+	return NEXT;
+}
+
+int ebb_stage_ref(struct ebb_trial *t, struct ebb_err *err)
+{
+	t->stage = STAGE_PREPARE;
+	if (!t->needs.ref_logp || t->batch.n == 0)
+		return NEXT;
+	t->stage = STAGE_REF_DONE;
+	ebb_trial_score(t, &t->batch, EBB_POLICY_REFERENCE, -1);
+	t->request.pass.logp = t->batch.ref;
+	return WORK;
+}
+
+int ebb_stage_ref_done(struct ebb_trial *t, struct ebb_err *err)
+{
+	t->t_score += t->request.seconds;
+	t->stage = STAGE_PREPARE;
+	return NEXT;
+}
+
+/* ---- advantages ---- */
+
+static int write_snapshot(struct ebb_trial *t, struct ebb_err *err)
+{
+	const struct ebb_store *s = &t->batch;
+	int rows = s->capacity * s->G, width = s->P + s->T;
+	const double *source[3] = {s->logp, s->entropy, s->advantage};
+	const enum ebb_array_field field[3] = {EBB_FIELD_SNAP_LOGP, EBB_FIELD_SNAP_ENTROPY,
+					       EBB_FIELD_SNAP_ADVANTAGE};
+	double step = (double)t->step;
+
+	for (int i = 0; i < rows; i++) {
+		int used = i < s->n * s->G, n_prompt = used ? s->question[i / s->G].n_prompt : 0;
+
+		t->snap_start[i] = used ? n_prompt : -1;
+		for (int k = 0; k < width; k++)
+			t->snap_token[i * width + k] =
+				used && k < n_prompt + s->length[i] ? s->token[i * width + k] : -1;
+	}
+	ebb_trial_set(t, EBB_FIELD_SNAPSHOT, &step);
+	ebb_trial_set(t, EBB_FIELD_SNAP_TOKEN, t->snap_token);
+	ebb_trial_set(t, EBB_FIELD_SNAP_START, t->snap_start);
+	for (int f = 0; f < 3; f++) {
+		for (int c = 0; c < rows * s->T; c++) {
+			int i = c / s->T;
+			int used = i < s->n * s->G && c % s->T < s->length[i];
+
+			t->snap[c] = used ? (float)source[f][c] : NAN;
+		}
+		ebb_trial_set(t, field[f], t->snap);
+	}
+	for (int i = 0; i < rows; i++)
+		t->snap[i] = i < s->n * s->G ? (float)s->reward[i] : NAN;
+	ebb_trial_set(t, EBB_FIELD_SNAP_REWARD, t->snap);
+	return t->writer ? ebb_writer_row(t->writer, EBB_AXIS_SNAPSHOT, err) : 0;
+}
+
+static void shuffle(struct ebb_trial *t)
+{
+	struct ebb_rng rng = {ebb_trial_draw(t, EBB_STREAM_SHUFFLE), 0};
+
+	rng.draw.round = (uint32_t)t->epoch;
+	for (int i = 0; i < t->batch.n; i++)
+		t->order[i] = i;
+	for (int i = t->batch.n - 1; i > 0; i--) {
+		int j = (int)ebb_rng_below(&rng, (uint32_t)i + 1), swap = t->order[i];
+
+		t->order[i] = t->order[j];
+		t->order[j] = swap;
+	}
+}
+
+int ebb_stage_prepare(struct ebb_trial *t, struct ebb_err *err)
+{
+	const struct ebb_prepare_stats *p = &t->prepared;
+	struct ebb_reading *r = &t->reading;
+	int rc = 0;
+
+	t->view = ebb_store_batch(&t->batch, &t->needs);
+	ebb_objective_prepare(t->o, &t->view, t->kl_coef, &t->prepared);
+	r->metric[EBB_M_REWARD_SHAPED] = p->shaped_mean;
+	r->metric[EBB_M_REWARD_INFO] = p->info_mean;
+	r->metric[EBB_M_REWARD_INFO_STD] = p->info_std;
+	r->metric[EBB_M_INFO_ONLY] = p->info_only_frac;
+	r->metric[EBB_M_ADV_MEAN] = p->adv_mean;
+	r->metric[EBB_M_ADV_STD] = p->adv_std;
+	r->metric[EBB_M_ADV_ZERO] = p->adv_zero_frac;
+	r->metric[EBB_M_COV_MEAN] = p->cov_mean;
+	if (p->floored_frac > EBB_FLOORED_MAX) {
+		ebb_trial_diverge(t, "log-probabilities of drawn tokens are not finite");
+		return NEXT;
+	}
+	if (t->o->record.snapshot > 0 && t->step % t->o->record.snapshot == 0)
+		rc = write_snapshot(t, err);
+	t->epoch = t->minibatch = 0;
+	shuffle(t);
+	t->stage = STAGE_UPDATE;
+	return rc;
+}
+
+/* ---- updates ---- */
+
+/* Rows of the current mini-batch: whole groups; where groups do not divide, sizes differ by one. */
+static int deal(struct ebb_trial *t)
+{
+	int64_t K = t->o->train.minibatches, n = t->batch.n;
+	int first = (int)(t->minibatch * n / K), last = (int)((t->minibatch + 1) * n / K), rows = 0;
+
+	for (int i = first; i < last; i++)
+		for (int g = 0; g < t->batch.G; g++)
+			t->member[rows++] = t->order[i] * t->batch.G + g;
+	return rows;
+}
+
+static void next_update(struct ebb_trial *t)
+{
+	t->update++;
+	t->stage = STAGE_UPDATE;
+	if (++t->minibatch < t->o->train.minibatches)
+		return;
+	t->minibatch = 0;
+	if (++t->epoch < t->o->train.epochs)
+		shuffle(t);
+	else
+		t->stage = STAGE_CLOSE;
+}
+
+static int write_update(struct ebb_trial *t, struct ebb_err *err)
+{
+	double update = (double)t->update, step = (double)t->step;
+
+	t->update_reading.metric[EBB_M_STEP_IN_BATCH] =
+		(double)(t->epoch * t->o->train.minibatches + t->minibatch);
+	ebb_trial_set(t, EBB_FIELD_UPDATE, &update);
+	ebb_trial_set(t, EBB_FIELD_UPDATE_STEP, &step);
+	return ebb_trial_row(t, EBB_AXIS_UPDATE, &t->update_reading, err);
+}
+
+int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
+{
+	const struct ebb_options *o = t->o;
+	struct ebb_store *s = &t->batch;
+	int n = deal(t), rc;
+
+	ebb_reading_clear(&t->update_reading);
+	t->mb = (struct ebb_minibatch){
+		.o = o, .batch = &t->view, .row = t->member, .n = n, .stride = s->T,
+		.kl_coef = t->kl_coef, .limit = s->T, .logp = t->logp, .entropy = t->entropy,
+		.kl = t->needs.exact_kl ? t->kl : NULL, .w_logp = t->w_logp,
+		.w_entropy = t->w_entropy, .w_kl = t->needs.exact_kl ? t->w_kl : NULL,
+		.private_ = t->mb.private_};
+	rc = ebb_weigh_begin(&t->mb, err);
+	if (rc < 0)
+		return rc;
+	if (ebb_weigh_tokens(&t->mb) == 0) {
+		t->update_reading.metric[EBB_M_UPDATE_SKIPPED] = 1;
+		rc = write_update(t, err);
+		next_update(t);
+		return rc < 0 ? rc : NEXT;
+	}
+	for (int i = 0; i < n; i++) {
+		int row = t->member[i], n_prompt = s->question[row / s->G].n_prompt;
+
+		t->row[i] = (struct ebb_row){s->token + (size_t)row * (size_t)(s->P + s->T),
+					     n_prompt, n_prompt + s->length[row]};
+	}
+	t->request = (struct ebb_request){
+		.kind = EBB_REQUEST_UPDATE, .policy = EBB_POLICY_CURRENT,
+		.against = t->needs.exact_kl ? (int)EBB_POLICY_REFERENCE : -1,
+		.pass = {.row = t->row, .n = n, .stride = s->T, .tau = o->sample.temperature,
+			 .logp = t->logp, .entropy = t->entropy,
+			 .kl = t->needs.exact_kl ? t->kl : NULL,
+			 .moment = t->epoch == 0 && t->minibatch == 0 ? t->moment : NULL,
+			 .w_logp = t->w_logp, .w_entropy = t->w_entropy,
+			 .w_kl = t->needs.exact_kl ? t->w_kl : NULL,
+			 .weigh = ebb_weigh_rows, .ctx = &t->mb},
+		.rule = {.lr = ebb_trial_lr(t), .beta1 = o->train.beta1,
+			 .beta2 = o->train.beta2, .eps = 1e-8,
+			 .weight_decay = o->train.weight_decay, .grad_clip = o->train.grad_clip}};
+	t->stage = STAGE_UPDATED;
+	return WORK;
+}
+
+int ebb_stage_updated(struct ebb_trial *t, struct ebb_err *err)
+{
+	double *m = t->update_reading.metric;
+	struct ebb_weigh_stats w;
+	int rc;
+
+	t->t_update += t->request.seconds;
+	ebb_weigh_finish(&t->mb, &w);
+	if (t->epoch == 0 && t->minibatch == 0) {
+		t->reading.metric[EBB_M_RATIO_MAX_DEV] = ebb_measure_ratio_dev(
+			&t->batch, t->member, t->mb.n, t->logp, t->mb.stride);
+		ebb_measure_logits(t->row, t->mb.n, t->mb.stride, t->moment,
+				   t->lab->task->vocabulary, t->entropy, &t->reading);
+	}
+	m[EBB_M_PG_LOSS] = w.pg_loss;
+	m[EBB_M_LOSS] = w.loss;
+	m[EBB_M_KL_LOSS] = w.kl_loss;
+	m[EBB_M_ENTROPY_LOSS] = w.entropy_loss;
+	m[EBB_M_GRAD_NORM] = t->request.grad_norm;
+	m[EBB_M_PPO_KL] = w.ppo_kl;
+	m[EBB_M_PPO_KL_K3] = w.ppo_kl_k3;
+	m[EBB_M_CLIP_LOW] = w.clip_low;
+	m[EBB_M_CLIP_HIGH] = w.clip_high;
+	m[EBB_M_CLIP_DUAL] = w.clip_dual;
+	m[EBB_M_CLIP_SEQUENCE] = w.clip_sequence;
+	m[EBB_M_CLIP_UP_PROB] = w.clip_high_prob;
+	m[EBB_M_RATIO_MEAN] = w.ratio_mean;
+	m[EBB_M_RATIO_MAX] = w.ratio_max;
+	m[EBB_M_RATIO_MIN] = w.ratio_min;
+	m[EBB_M_RATIO_CLAMPED] = w.log_ratio_clamped;
+	m[EBB_M_LOGP_FLOORED] = w.logp_floored;
+	m[EBB_M_TIS_MEAN] = w.tis_mean;
+	m[EBB_M_TIS_ESS] = w.tis_ess;
+	m[EBB_M_UPDATE_SKIPPED] = 0;
+	rc = write_update(t, err);
+	if (rc < 0)
+		return rc;
+	if (!isfinite(w.loss) || !isfinite(t->request.grad_norm)) {
+		ebb_trial_diverge(t, isfinite(w.loss) ? "the gradient norm is not finite"
+					    : "the loss is not finite");
+		return NEXT;
+	}
+	next_update(t);
+	return NEXT;
+}
+
+/* ---- the end of a step ---- */
+
+/* What the adaptive controller follows: mean over responses of the mean k1 a token, PG 3.4. */
+static double controlled_kl(const struct ebb_store *s)
+{
+	double sum = 0, rows = 0;
+
+	for (int i = 0; i < s->n * s->G; i++) {
+		double k = 0;
+
+		for (int t = 0; t < s->length[i]; t++)
+			k += s->old[(size_t)i * (size_t)s->T + (size_t)t] -
+			     s->ref[(size_t)i * (size_t)s->T + (size_t)t];
+		if (s->length[i] > 0) {
+			sum += k / s->length[i];
+			rows++;
+		}
+	}
+	return rows > 0 ? sum / rows : 0;
+}
+
+int ebb_stage_close(struct ebb_trial *t, struct ebb_err *err)
+{
+	double *m = t->reading.metric, step = (double)t->step, wall, tokens;
+	int drawn = t->round * (int)t->o->train.prompts, rc;
+
+	tokens = m[EBB_M_LENGTH_MEAN] * drawn * t->fresh.G; /* for the rate on the screen only */
+	wall = ebb_clock() - t->step_started;
+	m[EBB_M_GROUP_KEPT] = t->batch.n;
+	m[EBB_M_GROUP_DRAWN] = drawn;
+	m[EBB_M_DYNAMIC_ROUNDS] = t->round;
+	m[EBB_M_KL_COEF] = t->o->kl.place == EBB_KL_NONE ? NAN : t->kl_coef;
+	m[EBB_M_LR] = ebb_trial_lr(t);
+	m[EBB_M_TOKENS_TOTAL] = (double)t->tokens;
+	m[EBB_M_ROLLOUTS_TOTAL] = (double)t->rollouts;
+	m[EBB_M_T_SAMPLE] = t->t_sample;
+	m[EBB_M_T_SCORE] = t->t_score;
+	m[EBB_M_T_UPDATE] = t->t_update;
+	m[EBB_M_T_STEP] = wall;
+	m[EBB_M_T_TOTAL] = ebb_clock() - t->started;
+	m[EBB_M_TOKENS_PER_S] = tokens / wall;
+	ebb_trial_set(t, EBB_FIELD_STEP, &step);
+	ebb_trial_set(t, EBB_FIELD_POSITION_ENTROPY, t->position_entropy);
+	ebb_trial_set(t, EBB_FIELD_POSITION_COUNT, t->position_count);
+	rc = ebb_trial_row(t, EBB_AXIS_STEP, &t->reading, err);
+	if (t->o->kl.controller == EBB_KL_ADAPTIVE && t->needs.ref_logp)
+		t->kl_coef = ebb_kl_adapt(t->o, t->kl_coef, controlled_kl(&t->batch),
+					  t->batch.n * t->batch.G);
+	t->step++;
+	if (t->watch) {
+		t->watch->step = t->step;
+		t->watch->steps = t->o->train.steps;
+		t->watch->reward = m[EBB_M_REWARD_MEAN];
+		t->watch->entropy = m[EBB_M_ENTROPY];
+		t->watch->tokens_per_s = m[EBB_M_TOKENS_PER_S];
+		t->watch->seconds = m[EBB_M_T_TOTAL];
+	}
+	t->stage = STAGE_EVAL;
+	return rc < 0 ? rc : NEXT;
+}

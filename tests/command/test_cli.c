@@ -1,0 +1,236 @@
+/*
+ * The program from outside: what a user types, what comes back, and that bad input leaves nothing
+ * behind. EBB_EXE names the program.
+ */
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/buf.h"
+#include "base/file.h"
+
+static char dir[] = "/tmp/ebb-cli-XXXXXX";
+static struct ebb_buf output; /* stdout and stderr of the last command */
+
+static void make_dir(void)
+{
+	cr_assert_not_null(mkdtemp(dir));
+	cr_assert_not_null(getenv("EBB_EXE"), "EBB_EXE is not set; run through meson test");
+}
+
+TestSuite(cli, .init = make_dir, .timeout = 240);
+
+/* Run "ebb ARGUMENTS" in the test's own folder; returns the exit status. */
+static int ebb(const char *arguments)
+{
+	char *line = ebb_xprintf("cd %s && %s %s 2>&1", dir, getenv("EBB_EXE"), arguments);
+	FILE *f = popen(line, "r");
+	char chunk[4096];
+	size_t n;
+	int status;
+
+	cr_assert_not_null(f);
+	ebb_buf_reset(&output);
+	ebb_buf_puts(&output, "");
+	while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
+		ebb_buf_add(&output, chunk, n);
+	status = pclose(f);
+	free(line);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void says(const char *text)
+{
+	cr_assert(strstr(output.data, text), "expected '%s' in:\n%s", text, output.data);
+}
+
+static void put(const char *name, const char *text)
+{
+	char *path = ebb_path_join(dir, name);
+	struct ebb_err err;
+
+	cr_assert_eq(ebb_file_write(path, text, strlen(text), &err), 0);
+	free(path);
+}
+
+static int there(const char *name)
+{
+	char *path = ebb_path_join(dir, name);
+	int yes = ebb_file_exists(path);
+
+	free(path);
+	return yes;
+}
+
+#define TINY                                                                                       \
+	"model.width=16 model.heads=2 model.ffn=32 model.layers=1 pretrain.steps=10 "              \
+	"pretrain.warmup=2 pretrain.batch=16 train.steps=3 train.prompts=4 train.group=4 "         \
+	"train.minibatches=2 eval.questions=8 eval.samples=2 "
+
+Test(cli, help_and_version)
+{
+	cr_assert_eq(ebb("--help"), 0);
+	says("ebb run experiments/quickstart.yaml");
+	cr_assert_eq(ebb(""), 2);
+	cr_assert_eq(ebb("--version"), 0);
+	cr_assert_eq(ebb("rnu"), 2);
+	says("did you mean 'run'?");
+	cr_assert_eq(ebb("run --help"), 0);
+	says("--dry-run");
+	cr_assert_eq(ebb("run"), 2);
+	cr_assert_eq(ebb("run --frobnicate"), 2);
+	cr_assert_eq(ebb("run a.yaml --jobs 0"), 2);
+}
+
+Test(cli, bad_definitions_say_where_and_what_and_leave_nothing)
+{
+	static const struct {
+		const char *text, *want[3];
+	} bad[] = {
+		{"name: x\nclip: {hihg: 0.3}\n", {"x.yaml:2:8: error", "clip.high", NULL}},
+		{"name: x\nclip: {low: 1.5}\n", {"x.yaml:2:13: error", "[0,1]", NULL}},
+		{"name: x\nseeds: 2\nseeds: 3\n", {"x.yaml:3:1: error", "twice", NULL}},
+		{"name: x\ntrain: {lr: [1, 2]}\n", {"x.yaml:2:13: error", "sweep", NULL}},
+		{"name: x\nalgorithm: grop\n", {"x.yaml:2:12: error", "grpo", NULL}},
+		{"name: x\ntrain: {steps: many}\n", {"x.yaml:2:16: error", "many", NULL}},
+		{"name: x\nsweep: {algorithm: [grpo, dapo\n", {"x.yaml:", "error", NULL}},
+	};
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		put("x.yaml", bad[i].text);
+		cr_assert_eq(ebb("run x.yaml"), 2, "%s\n%s", bad[i].text, output.data);
+		for (int k = 0; bad[i].want[k]; k++)
+			says(bad[i].want[k]);
+		cr_assert(!there("data"), "something was written for\n%s", bad[i].text);
+	}
+	/* all errors of a file in one pass */
+	put("x.yaml", "name: x\nclip: {hihg: 0.3}\ntrain: {steps: -4}\nalgoritm: grpo\n");
+	cr_assert_eq(ebb("run x.yaml"), 2);
+	says("x.yaml:2:");
+	says("x.yaml:3:");
+	says("x.yaml:4:");
+	cr_assert_eq(ebb("run missing.yaml"), 2);
+	says("missing.yaml");
+	cr_assert_eq(ebb("run algorithm=grpo clip.hihg=1"), 2);
+	says("clip.high");
+	cr_assert(!there("data"));
+}
+
+Test(cli, unwritable_folder)
+{
+	char *line;
+
+	put("file", "in the way");
+	line = ebb_xprintf("run algorithm=grpo " TINY "--out %s/file/run", dir);
+	cr_assert_eq(ebb(line), 2);
+	says("not a folder");
+	free(line);
+	if (geteuid() == 0)
+		cr_skip_test("root may write everywhere");
+	cr_assert_eq(ebb("run algorithm=grpo " TINY "--out /proc/ebb"), 2);
+}
+
+Test(cli, dry_run_writes_nothing)
+{
+	cr_assert_eq(ebb("run algorithm=grpo,dapo seeds=2 " TINY "--dry-run"), 0);
+	says("2 arms x 2 seeds = 4 trials, 4 to run");
+	cr_assert(!there("data"));
+}
+
+/* Two user-defined algorithms that resolve to the same options: one trial, difference 0. */
+Test(cli, equal_arms_run_once_and_differ_by_nothing)
+{
+	put("twins.yaml", "name: twins\n"
+			  "algorithms:\n"
+			  "  one: {from: grpo, clip.high: 0.28}\n"
+			  "  two: {from: dapo, loss.aggregate: seq-mean-token-mean, dynamic.on: off,\n"
+			  "        overlong.mode: off, reward.scale: zero_one}\n"
+			  "sweep: {algorithm: [one, two]}\nseeds: 2\n");
+	cr_assert_eq(ebb("run twins.yaml " TINY), 0, "%s", output.data);
+	says("2 trials: 0 were finished, 2 done now");
+	cr_assert_eq(ebb("compare data/runs/twins --metric entropy --json"), 0, "%s", output.data);
+	says("\"difference\":0");
+}
+
+Test(cli, a_run_continues_what_is_missing_and_refuses_strangers)
+{
+	cr_assert_eq(ebb("run algorithm=grpo seeds=1 " TINY "--out r"), 0, "%s", output.data);
+	cr_assert_eq(ebb("run algorithm=grpo,dapo seeds=2 " TINY "--out r"), 0, "%s",
+		     output.data);
+	says("4 trials: 1 were finished, 3 done now");
+	cr_assert_eq(ebb("run algorithm=grpo,dapo seeds=2 " TINY "--out r"), 0);
+	says("4 trials: 4 were finished, 0 done now");
+	cr_assert_eq(ebb("run algorithm=dapo seeds=1 " TINY "--out r"), 2);
+	says("--out");
+	cr_assert(there("r/run.h5") && there("r/resolved.yaml") && there("r/log.jsonl"));
+	cr_assert_eq(ebb("compare r --metric no_such"), 2);
+	cr_assert_eq(ebb("compare r --metric entorpy"), 2);
+	says("entropy");
+	cr_assert_eq(ebb("fit r"), 0, "%s", output.data);
+}
+
+/* The bytes of a run do not depend on how many workers made it. */
+Test(cli, jobs_change_no_byte)
+{
+	cr_assert_eq(ebb("run algorithm=grpo,gipo seeds=2 " TINY "--jobs 1 --out one"), 0);
+	cr_assert_eq(ebb("run algorithm=grpo,gipo seeds=2 " TINY "--jobs 2 --out two"), 0);
+	if (system("command -v h5diff >/dev/null 2>&1") != 0)
+		cr_skip_test("no h5diff here");
+	{
+		char *line = ebb_xprintf(
+			"cd %s && for f in one/trials/*.h5; do for d in /actor /reward /eval "
+			"/position /snapshot /logits /clip_ratio; do "
+			"h5diff -q $f two/trials/$(basename $f) $d || exit 1; done; done", dir);
+
+		cr_assert_eq(system(line), 0);
+		free(line);
+	}
+}
+
+Test(cli, no_gnuplot_is_a_clear_error)
+{
+	cr_assert_eq(ebb("run algorithm=grpo seeds=1 " TINY "--out r"), 0, "%s", output.data);
+	{
+		char *line = ebb_xprintf("cd %s && PATH=/nowhere %s plot r entropy >out 2>&1", dir,
+					 getenv("EBB_EXE"));
+		int status = system(line);
+		char *path = ebb_path_join(dir, "out"), *text;
+		struct ebb_err err;
+		size_t n;
+
+		cr_assert_eq(WEXITSTATUS(status), 2);
+		cr_assert_eq(ebb_file_read(path, 1 << 20, &text, &n, &err), 0);
+		cr_assert(strstr(text, "gnuplot"), "%s", text);
+		cr_assert(strstr(text, "install"), "%s", text);
+		cr_assert(!there("r/figures/entropy.png"));
+		free(text);
+		free(path);
+		free(line);
+	}
+}
+
+/* A killed worker's trial runs again; the parent survives and says what happened. */
+Test(cli, interrupt_stops_between_steps_and_the_same_command_continues)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		if (chdir(dir) < 0 || !freopen("/dev/null", "w", stderr))
+			_exit(9);
+		execl(getenv("EBB_EXE"), "ebb", "run", "algorithm=grpo", "seeds=2",
+		      "train.steps=100000", "pretrain.steps=2", "pretrain.warmup=0",
+		      "model.width=16", "model.heads=2", "model.ffn=32", "--out", "long", NULL);
+		_exit(9);
+	}
+	sleep(2);
+	kill(pid, SIGINT);
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert(WIFEXITED(status), "ended by a signal");
+	cr_assert_eq(WEXITSTATUS(status), 1);
+	cr_assert(there("long/run.h5"));
+}

@@ -1,0 +1,445 @@
+/* The table of options, values as text, identity and the checks of options against each other. */
+#include "fixture.h"
+
+#include <float.h>
+#include <math.h>
+#include "options/metrics.h"
+
+static const struct ebb_option *row_of(const char *key)
+{
+	const struct ebb_option *r = ebb_option_find(&fake, "chain", key);
+
+	cr_assert(r != NULL, "no option %s", key);
+	return r;
+}
+
+static void put(struct ebb_options *o, const char *key, const char *value)
+{
+	struct ebb_err err = EBB_ERR_INIT;
+
+	cr_assert_eq(ebb_option_set(o, row_of(key), value, &err), 0, "%s", err.text);
+}
+
+static char *text_of(const struct ebb_options *o, const struct ebb_option *r)
+{
+	struct ebb_buf b = EBB_BUF_INIT;
+
+	ebb_option_print(o, r, &b);
+	return ebb_buf_take(&b);
+}
+
+Test(options, every_row_is_complete)
+{
+	const struct ebb_option *row;
+	struct ebb_options o;
+	int n;
+
+	row = ebb_option_rows(&n);
+	cr_assert_gt(n, 90);
+	ebb_options_init(&o, &fake);
+	for (int i = 0; i < n; i++) {
+		const struct ebb_option *r = &row[i];
+		struct ebb_err err = EBB_ERR_INIT;
+		char key[128];
+
+		snprintf(key, sizeof key, "%s.%s", r->group, r->name);
+		cr_expect_eq(ebb_option_set(&o, r, r->default_text, &err), 0, "%s: %s", key,
+			     err.text);
+		cr_expect_gt(strlen(r->help), 0, "%s has no help", key);
+		cr_expect(ebb_option_group_about(r->group) && ebb_option_group_about(r->group)[0],
+			  "group of %s says nothing", key);
+		cr_expect_eq(ebb_option_find(&fake, NULL, key), r, "%s is not found", key);
+		if (r->alias[0])
+			cr_expect_eq(ebb_option_find(&fake, NULL, r->alias), r, "%s", r->alias);
+		cr_expect_eq(r->choice != NULL, r->type == EBB_TYPE_ENUM, "%s", key);
+		cr_expect_eq(r->range[0] != 0, r->type == EBB_TYPE_INT || r->type == EBB_TYPE_F64,
+			     "%s", key);
+		for (int j = 0; j < i; j++) {
+			cr_expect(strcmp(r->group, row[j].group) || strcmp(r->name, row[j].name),
+				  "%s stands twice", key);
+			cr_expect(!r->alias[0] || strcmp(r->alias, row[j].alias),
+				  "alias %s stands twice", r->alias);
+		}
+	}
+}
+
+Test(options, aliases)
+{
+	static const char *const pair[][2] = {{"alpha", "entropy.coef"}, {"eps_low", "clip.low"},
+					      {"eps_high", "clip.high"}, {"lr", "train.lr"},
+					      {"mu", "train.epochs"},    {"slippery", "task.slip"}};
+
+	for (size_t i = 0; i < sizeof pair / sizeof *pair; i++)
+		cr_expect_eq(row_of(pair[i][0]), row_of(pair[i][1]), "%s", pair[i][0]);
+	cr_expect_null(ebb_option_find(&fake, "maze", "task.slip"));
+	cr_expect_null(ebb_option_find(&fake, "chain", "clip"));
+	cr_expect_null(ebb_option_find(&fake, "chain", "clip."));
+	cr_expect_null(ebb_option_find(&fake, "chain", ""));
+	cr_expect_null(ebb_option_find(NULL, "chain", "task.slip"));
+}
+
+Test(options, defaults_are_members)
+{
+	struct ebb_options o;
+
+	ebb_options_init(&o, &fake);
+	cr_expect_str_eq(o.task.name, "chain");
+	cr_expect_eq(o.train.group, 8);
+	cr_expect_eq(o.train.lr, 3e-4);
+	cr_expect_eq(o.advantage.center, EBB_CENTER_GROUP);
+	cr_expect(o.model.tied);
+	cr_expect_eq(chain_of(&o).slip, 0.2);
+	cr_expect_str_eq(chain_of(&o).note, "none");
+	cr_expect_gt(strlen(o.algorithm), 0);
+}
+
+Test(options, values_of_every_type_survive_print_and_parse)
+{
+	static const char *const number[] = {
+		"0",       "1e-6",     "0.1",      "0.30000000000000004",
+		"2.5e-17", "4.9e-324", "-1.25e-5", "123456.789"};
+	const struct ebb_option *row;
+	struct ebb_options o, back;
+	int n;
+
+	row = ebb_option_rows(&n);
+	ebb_options_init(&o, &fake);
+	back = o;
+	for (int i = 0; i < n; i++) {
+		const struct ebb_option *r = &row[i];
+		int kept = 0;
+
+		for (size_t k = 0; k < 12; k++) {
+			char *text, *again;
+			const char *try = NULL;
+
+			if (r->type == EBB_TYPE_F64 || r->type == EBB_TYPE_INT)
+				try = k < 8 ? number[k] : k == 8 ? "inf" : k == 9 ? "7" : NULL;
+			else if (r->type == EBB_TYPE_ENUM)
+				try = k == 0 || r->choice[1] ? r->choice[k % 2] : NULL;
+			else if (r->type == EBB_TYPE_BOOL)
+				try = k % 2 ? "yes" : "FALSE";
+			else
+				try = "a b=c,d: é \"x\"";
+			if (!try || ebb_option_set(&o, r, try, NULL) < 0)
+				continue;
+			kept++;
+			text = text_of(&o, r);
+			cr_assert_eq(ebb_option_set(&back, r, text, NULL), 0, "%s.%s %s", r->group,
+				     r->name, text);
+			again = text_of(&back, r);
+			cr_expect_str_eq(text, again);
+			free(text);
+			free(again);
+		}
+		cr_expect_gt(kept, 0, "nothing fits %s.%s", r->group, r->name);
+	}
+	cr_expect_eq(memcmp(&o, &back, sizeof o), 0, "some member has other bits");
+}
+
+Test(options, range_ends)
+{
+	static const struct {
+		const char *key, *value;
+		bool fine;
+	} c[] = {{"clip.low", "0", true},
+		 {"clip.low", "1", true},
+		 {"clip.low", "1.0000001", false},
+		 {"clip.low", "-1e-300", false},
+		 {"clip.high", "inf", true},
+		 {"clip.high", ".inf", true},
+		 {"clip.dual", "inf", false},
+		 {"clip.dual", "1e308", true},
+		 {"gamma.base", "1", false},
+		 {"gamma.base", "0.999", true},
+		 {"sample.top_p", "0", false},
+		 {"sample.top_p", "1", true},
+		 {"ratio.logp_floor", "0", false},
+		 {"ratio.logp_floor", "-1e6", true},
+		 {"train.steps", "0", true},
+		 {"train.steps", "10000001", false},
+		 {"train.steps", "1e3", true},
+		 {"train.steps", "1.5", false},
+		 {"train.steps", "99999999999999999999", false},
+		 {"train.steps", "", false},
+		 {"train.steps", "-1", false},
+		 {"train.steps", " 1", false},
+		 {"train.steps", "0x10", false},
+		 {"train.lr", "nan", false},
+		 {"train.lr", "0x1p-3", false},
+		 {"train.lr", "1e999", false},
+		 {"train.lr", "1e-999", false},
+		 {"train.lr", "1,5", false},
+		 {"train.lr", "0.1 ", false},
+		 {"train.lr", "", false},
+		 {"train.lr", "1e", false},
+		 {"train.lr", "infinity", false},
+		 {"model.tied", "maybe", false},
+		 {"model.tied", "", false},
+		 {"model.tied", "1", false},
+		 {"model.tied", "Off", true},
+		 {"loss.aggregate", "seq_mean_token_mean", true},
+		 {"loss.aggregate", "token-mean ", false},
+		 {"dynamic.on", "", false},
+		 {"kl.estimator", "k3-is", true},
+		 {"task.mode", "very_wild", true},
+		 {"task.note", "", true},
+		 {"task.note", "a\nb", false},
+		 {"task.note", "\xff", false},
+		 {"task.note", "\xc2\x85", false},
+		 {"task.note", "0123456789012345678901234567890123456789012345678901234567890123",
+		  false}};
+
+	for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
+		struct ebb_options o, before;
+		struct ebb_err err = EBB_ERR_INIT;
+		int rc;
+
+		ebb_options_init(&o, &fake);
+		before = o;
+		rc = ebb_option_set(&o, row_of(c[i].key), c[i].value, &err);
+		cr_expect_eq(rc == 0, c[i].fine, "%s=%s: %s", c[i].key, c[i].value, err.text);
+		if (!c[i].fine) {
+			cr_expect_eq(memcmp(&o, &before, sizeof o), 0, "%s changed", c[i].key);
+			cr_expect(strstr(err.text, c[i].key), "%s", err.text);
+		}
+	}
+}
+
+Test(options, messages_name_range_choices_and_nearest)
+{
+	struct ebb_options o;
+	struct ebb_err err = EBB_ERR_INIT;
+
+	ebb_options_init(&o, &fake);
+	ebb_option_set(&o, row_of("gamma.base"), "1", &err);
+	cr_expect(strstr(err.text, "[0,1)"), "%s", err.text);
+	ebb_option_set(&o, row_of("train.group"), "many", &err);
+	cr_expect(strstr(err.text, "[1,4096]") && strstr(err.text, "many"), "%s", err.text);
+	ebb_option_set(&o, row_of("gamma.kind"), "linaer", &err);
+	cr_expect(strstr(err.text, "did you mean 'linear'"), "%s", err.text);
+	cr_expect(strstr(err.text, "piece_exp"), "%s", err.text);
+	ebb_option_set(&o, row_of("gamma.kind"), "\033[2J", &err);
+	cr_expect(!strchr(err.text, 033), "an escape sequence reached the message");
+}
+
+Test(options, minus_zero_is_zero)
+{
+	struct ebb_options a, b;
+	char x[EBB_ID_MAX], y[EBB_ID_MAX];
+
+	ebb_options_init(&a, &fake);
+	b = a;
+	put(&a, "alpha", "-0.0");
+	ebb_options_id(&a, &fake, x);
+	ebb_options_id(&b, &fake, y);
+	cr_expect_str_eq(x, y);
+}
+
+static void id_with(const char *settings, uint64_t seed, char id[EBB_ID_MAX])
+{
+	struct ebb_options o;
+	struct ebb_err err = EBB_ERR_INIT;
+
+	ebb_options_init(&o, &fake);
+	cr_assert_eq(ebb_options_apply(&o, &fake, settings, &err), 0, "%s", err.text);
+	o.seed = seed;
+	ebb_options_id(&o, &fake, id);
+}
+
+Test(options, identity_ignores_what_cannot_matter)
+{
+	static const char *const same[][2] = {
+		{"", "train.lr=3e-4"},
+		{"train.lr=1e-3 alpha=0.5", "alpha=5e-1 lr=0.001"},
+		{"", "run.threads=8 run.isa=scalar eval.cadence=1"},
+		{"", "task.preset=rare"},
+		{"", "task.loud=true"},
+		{"task.name=maze", "task.name=maze task.styles=50"},
+		{"loss.aggregate=token_mean", "loss.aggregate=token-mean"}};
+	static const char *const other[] = {"",
+					    "train.lr=1e-3",
+					    "task.slip=0.1",
+					    "pretrain.from=main",
+					    "task.name=maze",
+					    "task.name=maze task.walls=0.25",
+					    "clip.high=inf",
+					    "task.note=x",
+					    "task.mode=very-wild"};
+	char x[EBB_ID_MAX], y[EBB_ID_MAX];
+	struct ebb_options o;
+
+	for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+		id_with(same[i][0], 3, x);
+		id_with(same[i][1], 3, y);
+		cr_expect_str_eq(x, y, "'%s' and '%s'", same[i][0], same[i][1]);
+		id_with(same[i][1], 4, y);
+		cr_expect_str_neq(x, y, "the seed does not count");
+	}
+	for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+		for (size_t j = 0; j < i; j++) {
+			id_with(other[i], 3, x);
+			id_with(other[j], 3, y);
+			cr_expect_str_neq(x, y, "'%s' and '%s'", other[i], other[j]);
+		}
+	ebb_options_init(&o, &fake);
+	ebb_options_id(&o, &fake, x);
+	snprintf(o.algorithm, sizeof o.algorithm, "another label");
+	ebb_options_id(&o, &fake, y);
+	cr_expect_str_eq(x, y);
+	cr_expect_eq(strlen(x), 16);
+}
+
+Test(options, identity_text_is_canonical)
+{
+	struct ebb_options o;
+	struct ebb_buf b = EBB_BUF_INIT;
+
+	ebb_options_init(&o, &fake);
+	o.seed = 7;
+	cr_assert_eq(ebb_options_apply(&o, &fake,
+				       "alpha=1e-2 train.steps=5 task.slip=0.25 "
+				       "pretrain.steps=9 run.threads=3",
+				       NULL),
+		     0);
+	ebb_options_identity(&o, &fake, &b);
+	cr_expect_str_eq(b.data, "schema=1\nseed=7\npretrain.steps=9\ntrain.steps=5\n"
+				 "entropy.coef=0.01\ntask.slip=0.25\n");
+	ebb_buf_reset(&b);
+	ebb_options_base_identity(&o, &fake, &b);
+	cr_expect_str_eq(b.data, "schema=1\nbase\nseed=7\npretrain.steps=9\ntask.slip=0.25\n");
+	ebb_buf_release(&b);
+}
+
+Test(options, settings_text_applies_in_order)
+{
+	struct ebb_options o;
+	struct ebb_err err = EBB_ERR_INIT;
+
+	ebb_options_init(&o, &fake);
+	cr_expect_eq(ebb_options_apply(&o, &fake, " task.name=maze  task.styles=20 lr=0.5 ", &err),
+		     0, "%s", err.text);
+	cr_expect_str_eq(o.task.name, "maze");
+	cr_expect_eq(((const struct fake_maze *)o.task_own)->styles, 20);
+	cr_expect_eq(o.train.lr, 0.5);
+	cr_expect_lt(ebb_options_apply(&o, &fake, "task.slip=0.2", &err), 0);
+	cr_expect(strstr(err.text, "task.slip"), "%s", err.text);
+	cr_expect_lt(ebb_options_apply(&o, &fake, "task.name=swamp", &err), 0);
+	cr_expect_str_eq(o.task.name, "maze");
+}
+
+struct heard {
+	int n;
+	char text[8][512];
+};
+
+static void hear(void *ctx, const char *text)
+{
+	struct heard *h = ctx;
+
+	if (h->n < 8)
+		snprintf(h->text[h->n], sizeof h->text[0], "%s", text);
+	h->n++;
+}
+
+Test(options, checks_between_options)
+{
+	static const struct {
+		const char *settings, *a, *b; /* what the message must name; null: no problem */
+	} c[] = {
+		{"", NULL, NULL},
+		{"model.width=66", "model.width=66", "model.heads=4"},
+		{"model.width=36", "model.width=36", "model.head_dim"},
+		{"model.width=36 model.head_dim=16", NULL, NULL},
+		{"model.head_dim=15", "model.head_dim=15", "even"},
+		{"model.kv_heads=3", "model.kv_heads=3", "model.heads=4"},
+		{"model.kv_heads=2", NULL, NULL},
+		{"train.minibatches=17", "train.prompts=16", "train.minibatches=17"},
+		{"train.minibatches=16", NULL, NULL},
+		{"train.group=1", "advantage.center=group", "train.group=1"},
+		{"train.group=1 advantage.center=loo", "advantage.center=loo", "train.group=1"},
+		{"train.group=1 advantage.center=none", "advantage.scale=group_std", "train.group"},
+		{"train.group=1 advantage.center=none advantage.scale=none", NULL, NULL},
+		{"train.group=1 advantage.center=batch advantage.scale=batch_std", NULL, NULL},
+		{"overlong.max=10 overlong.cache=11", "overlong.cache=11", "overlong.max=10"},
+		{"sample.max_tokens=10 overlong.cache=11", "overlong.cache=11",
+		 "sample.max_tokens=10"},
+		{"overlong.cache=11", NULL, NULL},
+		{"tis.min=3", "tis.min=3", "tis.max=2"},
+		{"tis.min=2", NULL, NULL},
+		{"clip.dual=0.5", "clip.dual=0.5", "above 1"},
+		{"clip.dual=3", NULL, NULL},
+		{"kl.estimator=full kl.place=reward", "kl.estimator=full", "kl.place=loss"},
+		{"kl.estimator=full kl.place=loss", NULL, NULL},
+		{"dynamic.on=total", "dynamic.on=total", "info.coef"},
+		{"dynamic.on=total info.coef=0.1", NULL, NULL},
+		{"gamma.kind=piece_linear gamma.k=14 sample.max_tokens=14", "gamma.k=14",
+		 "sample.max_tokens=14"},
+		{"gamma.kind=piece_linear gamma.k=13 sample.max_tokens=14", NULL, NULL},
+		{"gamma.kind=piece_exp gamma.k=14 sample.max_tokens=14", NULL, NULL},
+		{"pretrain.steps=10", "pretrain.warmup=50", "pretrain.steps=10"},
+		{"pretrain.steps=0", NULL, NULL},
+		{"train.steps=5 train.warmup=6", "train.warmup=6", "train.steps=5"},
+		{"train.steps=0 train.warmup=6", NULL, NULL},
+	};
+
+	for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
+		struct ebb_options o;
+		struct heard h = {0};
+		int n;
+
+		ebb_options_init(&o, &fake);
+		cr_assert_eq(ebb_options_apply(&o, &fake, c[i].settings, NULL), 0, "%s",
+			     c[i].settings);
+		n = ebb_options_check(&o, hear, &h);
+		cr_expect_eq(n, h.n);
+		cr_expect_eq(n, c[i].a ? 1 : 0, "'%s': %d problems: %s", c[i].settings, n,
+			     h.text[0]);
+		if (n == 1 && c[i].a)
+			cr_expect(strstr(h.text[0], c[i].a) && strstr(h.text[0], c[i].b),
+				  "'%s': %s", c[i].settings, h.text[0]);
+	}
+}
+
+Test(options, every_preset_is_sound)
+{
+	const struct ebb_preset *p;
+	int n;
+
+	p = ebb_preset_rows(&n);
+	cr_assert_gt(n, 5);
+	for (int i = 0; i < n; i++) {
+		struct ebb_options o;
+		struct ebb_err err = EBB_ERR_INIT;
+		struct heard h = {0};
+
+		ebb_options_init(&o, &fake);
+		cr_expect_eq(ebb_options_apply(&o, &fake, p[i].settings, &err), 0, "%s: %s",
+			     p[i].name, err.text);
+		cr_expect_eq(ebb_options_check(&o, hear, &h), 0, "%s: %s", p[i].name, h.text[0]);
+		cr_expect(!p[i].beta[0] || ebb_option_find(NULL, NULL, p[i].beta), "%s", p[i].name);
+		cr_expect_gt(strlen(p[i].about), 0);
+		cr_expect(!strstr(p[i].settings, "train.") && !strstr(p[i].settings, "sample.") &&
+				  !strstr(p[i].settings, "task."),
+			  "%s", p[i].name);
+	}
+}
+
+Test(options, metrics_by_name_and_by_word)
+{
+	const struct ebb_metric *m;
+	int n;
+
+	m = ebb_metric_rows(&n);
+	cr_assert_eq(n, EBB_N_METRICS);
+	for (int i = 0; i < n; i++) {
+		cr_expect_eq(ebb_metric_find(m[i].name), &m[i], "%s", m[i].name);
+		cr_expect_eq(ebb_metric_find(m[i].brief), &m[i], "%s", m[i].brief);
+		cr_expect_gt(strlen(m[i].about), 0);
+	}
+	cr_expect_str_eq(m[EBB_M_EVAL_ACCURACY].name, "eval/accuracy");
+	cr_expect_eq(m[EBB_M_PG_LOSS].axis, EBB_AXIS_UPDATE);
+	cr_expect_not(m[EBB_M_T_STEP].deterministic);
+	cr_expect_null(ebb_metric_find("no such"));
+	cr_expect_null(ebb_metric_find(""));
+}

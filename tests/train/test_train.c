@@ -1,0 +1,284 @@
+/* The trial state machine with the real engine on a very small policy. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/file.h"
+#include "train/trial.h"
+
+static char dir[] = "/tmp/ebb-train-XXXXXX";
+
+static void make_dir(void)
+{
+	cr_assert_not_null(mkdtemp(dir));
+	ebb_record_setup();
+}
+
+TestSuite(train, .init = make_dir, .timeout = 120);
+TestSuite(determinism, .init = make_dir, .timeout = 120);
+
+/* A quick trial: tiny policy, few steps; settings are "key=value" words. */
+static struct ebb_options options_of(const char *settings)
+{
+	static const char base[] =
+		"model.width=16 model.heads=2 model.ffn=32 model.layers=1 pretrain.steps=12 "
+		"pretrain.batch=16 pretrain.warmup=2 train.steps=3 train.prompts=4 train.group=4 "
+		"train.minibatches=2 eval.questions=8 eval.samples=2 eval.cadence=2 record.snapshot=2";
+	const struct ebb_catalog *catalog = ebb_task_catalog();
+	struct ebb_options o;
+	struct ebb_err err = EBB_ERR_INIT;
+	char *text = ebb_xprintf("%s %s", base, settings), *save;
+
+	ebb_options_init(&o, catalog);
+	o.seed = 100;
+	for (char *word = strtok_r(text, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+		char *value = strchr(word, '=');
+		const struct ebb_option *row;
+
+		*value++ = 0;
+		row = ebb_option_find(catalog, o.task.name, word);
+		cr_assert_not_null(row, "no option '%s'", word);
+		cr_assert_eq(ebb_option_set(&o, row, value, &err), 0, "%s", err.text);
+	}
+	free(text);
+	return o;
+}
+
+/* Run into dir/name; returns the opened run of one arm and one seed. */
+static struct ebb_run run_of(const struct ebb_options *o, const char *name)
+{
+	char *run_dir = ebb_path_join(dir, name), *base_dir = ebb_path_join(dir, "base");
+	struct ebb_arm arm = {.label = (char *)"arm", .options = *o};
+	struct ebb_plan plan = {.options = *o};
+	uint64_t seed = o->seed;
+	int plan_of = 0;
+	struct ebb_definition def = {.name = (char *)name, .about = (char *)"", .source = (char *)"",
+				     .overrides = (char *)"", .arm = &arm, .n_arms = 1,
+				     .seed = &seed, .n_seeds = 1, .plan = &plan, .n_plans = 1,
+				     .plan_of = &plan_of};
+	struct ebb_solo solo = {.options = o, .run_dir = run_dir, .base_dir = base_dir,
+				.label = "arm", .attempt = 1};
+	enum ebb_status status;
+	struct ebb_err err = EBB_ERR_INIT;
+	struct ebb_run run = {0};
+
+	ebb_options_id(o, ebb_task_catalog(), plan.id);
+	cr_assert_eq(ebb_solo_run(&solo, &status, &err), 0, "%s", err.text);
+	cr_assert_eq(status, EBB_STATUS_COMPLETE);
+	cr_assert_eq(ebb_index_write(run_dir, &def, ebb_task_catalog(), &err), 0, "%s", err.text);
+	cr_assert_eq(ebb_run_open(&run, run_dir, &err), 0, "%s", err.text);
+	free(run_dir);
+	free(base_dir);
+	return run;
+}
+
+static struct ebb_array read_array(const struct ebb_run *run, const char *name)
+{
+	struct ebb_array a = {0};
+	struct ebb_err err = EBB_ERR_INIT;
+
+	cr_assert_eq(ebb_run_read(run, 0, 0, name, &a, &err), 0, "%s: %s", name, err.text);
+	return a;
+}
+
+static size_t cells(const struct ebb_array *a)
+{
+	size_t n = 1;
+
+	for (int i = 0; i < a->rank; i++)
+		n *= (size_t)a->dim[i];
+	return n;
+}
+
+/* Every dataset of two runs, timings apart, has the same bytes. */
+static void same_bytes(const struct ebb_run *a, const struct ebb_run *b, const char *what)
+{
+	struct ebb_err err = EBB_ERR_INIT;
+	char **name;
+	int n, compared = 0;
+
+	cr_assert_eq(ebb_run_names(a, 0, 0, &name, &n, &err), 0, "%s", err.text);
+	for (int i = 0; i < n; i++) {
+		struct ebb_array x, y;
+
+		if (strncmp(name[i], "timing_s/", 9) != 0 && strncmp(name[i], "perf/", 5) != 0) {
+			x = read_array(a, name[i]);
+			y = read_array(b, name[i]);
+			cr_assert_eq(cells(&x), cells(&y), "%s: %s", what, name[i]);
+			cr_assert_eq(memcmp(x.value, y.value, cells(&x) * sizeof *x.value), 0,
+				     "%s changes %s", what, name[i]);
+			ebb_array_release(&x);
+			ebb_array_release(&y);
+			compared++;
+		}
+		free(name[i]);
+	}
+	free(name);
+	cr_assert_gt(compared, 60, "only %d datasets", compared);
+}
+
+Test(train, every_curve_has_its_rows_and_the_sampler_is_exact)
+{
+	struct ebb_options o = options_of("");
+	struct ebb_run run = run_of(&o, "rows");
+	struct ebb_array a = read_array(&run, "rollout/ratio_max_dev");
+
+	cr_assert_eq(a.dim[0], 3);
+	for (int i = 0; i < 3; i++) {
+		cr_assert_eq(a.value[i], 0.0, "step %d: %g", i, a.value[i]);
+		cr_assert_eq(a.x[i], i);
+	}
+	ebb_array_release(&a);
+	a = read_array(&run, "actor/pg_loss");
+	cr_assert_eq(a.dim[0], 6);
+	ebb_array_release(&a);
+	a = read_array(&run, "eval/outcome");
+	cr_assert_eq(a.rank, 3);
+	cr_assert(a.dim[0] == 3 && a.dim[1] == 8 && a.dim[2] == 2); /* steps 0, 2, 3 */
+	cr_assert_eq(a.x[2], 3);
+	ebb_array_release(&a);
+	a = read_array(&run, "snapshot/token");
+	cr_assert(a.dim[0] == 2 && a.dim[1] == 16);
+	ebb_array_release(&a);
+	a = read_array(&run, "actor/entropy");
+	for (int i = 0; i < 3; i++)
+		cr_assert(a.value[i] > 0 && a.value[i] < log(24));
+	ebb_array_release(&a);
+	a = read_array(&run, "clip_ratio/low_mean");
+	cr_assert_eq(a.value[0], 0.0); /* the first update after a rollout clips nothing */
+	ebb_array_release(&a);
+	ebb_run_release(&run);
+}
+
+/* Each variant runs, stays finite and records; the names say which path they take. */
+Test(train, every_path_of_the_machine_runs)
+{
+	static const char *const variant[] = {
+		"dynamic.on=correct reward.scale=plus_minus_one",
+		"dynamic.on=correct dynamic.surplus=carry dynamic.max_rounds=2",
+		"reward.source=random dynamic.on=shaped",
+		"info.coef=0.1 entropy.coef=0.01 gamma.kind=exp",
+		"info.coef=0.1 info.norm=gain_mean info.combine=gated",
+		"info.coef=0.1 dynamic.on=total",
+		"kl.place=loss kl.coef=0.1 ref.every=1 ref.mix=0.5",
+		"kl.place=loss kl.estimator=full kl.coef=0.1",
+		"kl.place=reward kl.estimator=k1 kl.controller=adaptive",
+		"advantage.center=static advantage.reference_samples=2 advantage.scale=none",
+		"advantage.center=greedy advantage.scale=none",
+		"sample.mismatch=noise sample.noise=0.3 tis.kind=token-trunc",
+		"sample.mismatch=stale sample.stale=1 tis.kind=seq-mask reward.source=random",
+		"sample.top_p=0.9 sample.top_k=5 tis.kind=token-mask",
+		"ratio.level=sequence loss.policy=clip train.epochs=2",
+		"loss.policy=reinforce advantage.center=loo advantage.scale=none train.minibatches=1",
+		"overlong.mode=filter sample.max_tokens=6",
+		"task.name=countdown",
+		"model.qkv_bias=true model.qk_norm=true model.kv_heads=1 model.tied=false",
+		"task.preset=rare99 pretrain.from=main pretrain.steps=4 pretrain.warmup=0",
+	};
+
+	for (size_t i = 0; i < sizeof variant / sizeof *variant; i++) {
+		struct ebb_options o = options_of(variant[i]);
+		char *name = ebb_xprintf("variant%zu", i);
+		struct ebb_run run = run_of(&o, name);
+		struct ebb_array a = read_array(&run, "actor/entropy");
+
+		cr_assert_eq(a.dim[0], 3, "%s", variant[i]);
+		cr_assert(isfinite(a.value[2]), "%s", variant[i]);
+		ebb_array_release(&a);
+		a = read_array(&run, "rollout/ratio_max_dev");
+		for (int s = 0; s < 3; s++) {
+			/* a gap exists exactly where one was injected */
+			if (strstr(variant[i], "noise") || strstr(variant[i], "top_p") ||
+			    (strstr(variant[i], "stale") && s > 0))
+				cr_assert(a.value[s] > 0 || isnan(a.value[s]), "%s", variant[i]);
+			else if (!strstr(variant[i], "carry"))
+				cr_assert(a.value[s] == 0 || isnan(a.value[s]), "%s step %d: %g",
+					  variant[i], s, a.value[s]);
+		}
+		ebb_array_release(&a);
+		ebb_run_release(&run);
+		free(name);
+	}
+}
+
+Test(determinism, threads_and_instances_change_no_byte)
+{
+	struct ebb_options o = options_of("train.prompts=8 info.coef=0.1 entropy.coef=0.01"), p;
+	struct ebb_run one = run_of(&o, "one"), other;
+	struct ebb_err err;
+
+	p = o;
+	p.run.threads = 2;
+	other = run_of(&p, "threads");
+	same_bytes(&one, &other, "run.threads=2");
+	ebb_run_release(&other);
+	for (int isa = EBB_ISA_AVX512; isa <= EBB_ISA_SCALAR; isa++) {
+		static const char *const name[] = {"auto", "avx512", "avx2", "scalar"};
+
+		if (!ebb_cpu_ops(name[isa], &err)) {
+			cr_log_warn("no %s here: skipped", name[isa]);
+			continue;
+		}
+		p = o;
+		p.run.isa = (enum ebb_run_isa)isa;
+		other = run_of(&p, name[isa]);
+		same_bytes(&one, &other, name[isa]);
+		ebb_run_release(&other);
+	}
+	ebb_run_release(&one);
+}
+
+/* A base made by one instance must be the base of all: clear the cache in between. */
+Test(determinism, a_base_has_the_same_bytes_on_every_instance)
+{
+	static const char *const name[] = {"avx512", "avx2", "scalar"};
+	struct ebb_options o = options_of("");
+	float *first = NULL;
+	struct ebb_err err = EBB_ERR_INIT;
+
+	for (int i = 0; i < 3; i++) {
+		char *base_dir = ebb_path_join(dir, name[i]);
+		struct ebb_weights w = {0};
+		struct ebb_lab lab;
+
+		if (!ebb_cpu_ops(name[i], &err)) {
+			free(base_dir);
+			continue;
+		}
+		o.run.isa = (enum ebb_run_isa)(EBB_ISA_AVX512 + i);
+		o.run.threads = 1 + i;
+		cr_assert_eq(ebb_lab_open(&lab, &o, &err), 0, "%s", err.text);
+		cr_assert_eq(ebb_weights_init(&w, &lab.layout, lab.ops, &err), 0);
+		cr_assert_eq(ebb_base_get(&lab, base_dir, &w, NULL, &err), 0, "%s", err.text);
+		if (!first) {
+			first = ebb_xcalloc(lab.layout.n_floats, sizeof *first);
+			memcpy(first, w.flat, lab.layout.n_floats * sizeof *first);
+		}
+		cr_assert_eq(memcmp(first, w.flat, lab.layout.n_floats * sizeof *first), 0, "%s",
+			     name[i]);
+		/* and the cached file gives it back */
+		memset(w.flat, 0, lab.layout.n_floats * sizeof *w.flat);
+		cr_assert_eq(ebb_base_get(&lab, base_dir, &w, NULL, &err), 0);
+		cr_assert_eq(memcmp(first, w.flat, lab.layout.n_floats * sizeof *first), 0);
+		ebb_weights_release(&w);
+		ebb_lab_close(&lab);
+		free(base_dir);
+	}
+	free(first);
+}
+
+/* GIPO without decay and without information reward is GRPO with the bonus, bit for bit. */
+Test(determinism, gipo_without_its_parts_is_the_plain_bonus)
+{
+	struct ebb_options o = options_of("entropy.coef=0.03 entropy.aggregate=seq-mean"), p;
+	struct ebb_run one = run_of(&o, "bonus"), other;
+
+	p = options_of("entropy.coef=0.03 entropy.aggregate=seq-mean gamma.kind=none info.coef=0 "
+		       "gamma.k=7 info.norm=sum");
+	other = run_of(&p, "gipo");
+	same_bytes(&one, &other, "an inert setting");
+	ebb_run_release(&one);
+	ebb_run_release(&other);
+}
