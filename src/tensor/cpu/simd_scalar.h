@@ -18,7 +18,7 @@
 #define ATTN_TILES        1
 #define ATTN_VECTORS      1
 #define ATTN_HEADS        1
-#define PEAK_ACCUMULATORS 2
+#define PEAK_ACCUMULATORS 1
 
 typedef struct {
 	float f[16];
