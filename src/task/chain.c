@@ -79,11 +79,11 @@ static const struct ebb_task_preset preset[] = {
 
 static const struct ebb_metric curve[] = {
 	{"task/shortcut_frac", "shortcut_frac", "share", "responses that answer at once",
-	 EBB_AXIS_STEP, true, "tasks short"},
+	 EBB_AXIS_STEP, true, ""},
 	{"task/entropy_answer", "entropy_answer", "nats", "entropy of the answer digit",
-	 EBB_AXIS_STEP, true, "tasks Hans"},
+	 EBB_AXIS_STEP, true, ""},
 	{"task/entropy_style", "entropy_style", "nats", "entropy of the style separators",
-	 EBB_AXIS_STEP, true, "tasks style"},
+	 EBB_AXIS_STEP, true, ""},
 };
 /* clang-format on */
 

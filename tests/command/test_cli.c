@@ -213,24 +213,74 @@ Test(cli, no_gnuplot_is_a_clear_error)
 	}
 }
 
-/* A killed worker's trial runs again; the parent survives and says what happened. */
-Test(cli, interrupt_stops_between_steps_and_the_same_command_continues)
+/* Start a sweep that would take hours, in a process group of its own; returns its pid. */
+static pid_t start_long_run(void)
 {
 	pid_t pid = fork();
-	int status;
 
 	if (pid == 0) {
-		if (chdir(dir) < 0 || !freopen("/dev/null", "w", stderr))
+		setpgid(0, 0);
+		if (chdir(dir) < 0 || !freopen("/dev/null", "w", stderr) ||
+		    !freopen("/dev/null", "w", stdout))
 			_exit(9);
-		execl(getenv("EBB_EXE"), "ebb", "run", "algorithm=grpo", "seeds=2",
+		execl(getenv("EBB_EXE"), "ebb", "run", "algorithm=grpo", "seeds=2", "--jobs", "2",
 		      "train.steps=100000", "pretrain.steps=2", "pretrain.warmup=0",
 		      "model.width=16", "model.heads=2", "model.ffn=32", "--out", "long", NULL);
 		_exit(9);
 	}
-	sleep(2);
+	for (int i = 0; i < 600 && !there("long/run.h5"); i++)
+		usleep(50 * 1000);
+	cr_assert(there("long/run.h5"));
+	sleep(1); /* workers are at work */
+	return pid;
+}
+
+static int ended(pid_t pid)
+{
+	int status;
+
+	for (int i = 0; i < 600; i++) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return status;
+		usleep(50 * 1000);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	cr_assert_fail("still running after 30 s");
+	return status;
+}
+
+Test(cli, an_interrupt_ends_the_run_between_steps)
+{
+	pid_t pid = start_long_run();
+	int status;
+
 	kill(pid, SIGINT);
-	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	status = ended(pid);
 	cr_assert(WIFEXITED(status), "ended by a signal");
 	cr_assert_eq(WEXITSTATUS(status), 1);
-	cr_assert(there("long/run.h5"));
+	cr_assert_neq(kill(-pid, 0), 0, "a worker outlived the run");
+}
+
+Test(cli, workers_die_with_their_parent_and_leave_no_finished_file)
+{
+	pid_t pid = start_long_run();
+
+	kill(pid, SIGKILL);
+	ended(pid);
+	for (int i = 0; i < 200 && kill(-pid, 0) == 0; i++)
+		usleep(20 * 1000);
+	cr_assert_neq(kill(-pid, 0), 0, "a worker outlived its parent");
+	{
+		char *line = ebb_xprintf("test -z \"$(find %s/long/trials -name '*.h5')\"", dir);
+
+		cr_assert_eq(system(line), 0);
+		free(line);
+	}
+	/* what is left is no obstacle */
+	cr_assert_eq(ebb("run algorithm=grpo seeds=2 train.steps=100000 pretrain.steps=2 "
+			 "pretrain.warmup=0 model.width=16 model.heads=2 model.ffn=32 --out long "
+			 "--dry-run"),
+		     0, "%s", output.data);
+	says("2 to run");
 }
