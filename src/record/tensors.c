@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "record/scope.h"
+#include "record/seal.h"
 
 #define SCHEMA "ebb-tensors"
 
@@ -69,6 +70,8 @@ int ebb_tensors_write(const char *path, const char *identity, const struct ebb_t
 	}
 	ebb_h5scope_close(&h5);
 	if (rc == 0)
+		rc = ebb_seal_write(tmp, err);
+	if (rc == 0)
 		rc = ebb_file_commit(tmp, path, err);
 	if (rc < 0)
 		unlink(tmp);
@@ -106,6 +109,9 @@ int ebb_tensors_read(const char *path, const char *identity, const struct ebb_te
 
 	if (!ebb_file_exists(path))
 		return ebb_err_set(err, EBB_ENOENT, "no file '%s'", path);
+	rc = ebb_seal_check(path, err);
+	if (rc < 0)
+		return rc;
 	file = ebb_h5_keep(&h5, H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT));
 	if (file < 0)
 		rc = ebb_h5_fail(err, EBB_EFORMAT, "cannot open '%s'", path);
