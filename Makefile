@@ -1,7 +1,7 @@
 # Wraps apt-get, meson and ninja; everything real is in meson.build.
 #
 #   make          build build/ebb
-#   make demo     the main job: a real sweep, its figures, its comparison (about 3 minutes)
+#   make demo     the main job: a real sweep, its figures, its comparison (about a minute)
 #   make test     every test but the slow suite
 #   make bench    speed on this machine, next to plain PyTorch where one can be imported
 #   make clean    remove the build folder

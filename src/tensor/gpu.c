@@ -40,7 +40,10 @@ static int found(char file[PATH_MAX], const char *folder, const char *under)
 static int module_find(const char *path, char file[PATH_MAX], struct ebb_err *err)
 {
 	static const char *const under[] = {
-		"", "src/tensor/cuda/", "../src/tensor/cuda/", "../../src/tensor/cuda/",
+		"",
+		"src/tensor/cuda/",
+		"../src/tensor/cuda/",
+		"../../src/tensor/cuda/",
 		"../lib/ebb/",
 	};
 	char folder[PATH_MAX];
@@ -62,7 +65,8 @@ static int module_find(const char *path, char file[PATH_MAX], struct ebb_err *er
 		return 0;
 	return ebb_err_set(err, EBB_ENOENT,
 			   "no GPU module: " MODULE " is neither beside the program in '%s' nor in "
-			   "'" EBB_MODULE_DIR "'; build where nvcc is installed (meson option cuda)",
+			   "'" EBB_MODULE_DIR
+			   "'; build where nvcc is installed (meson option cuda)",
 			   folder);
 }
 
@@ -90,9 +94,10 @@ struct ebb_gpu *ebb_gpu_open(const char *path, struct ebb_err *err)
 	*(void **)&entry = dlsym(module, "ebb_cuda_ops");
 	ops = entry ? entry(sizeof *ops) : NULL;
 	if (!ops) {
-		ebb_err_set(err, EBB_ENOENT,
-			    "GPU module '%s' belongs to another version of the program; build it again",
-			    file);
+		ebb_err_set(
+			err, EBB_ENOENT,
+			"GPU module '%s' belongs to another version of the program; build it again",
+			file);
 		goto fail;
 	}
 	gpu = ebb_calloc(1, sizeof *gpu, err);

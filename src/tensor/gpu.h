@@ -1,7 +1,7 @@
 /*
- * The seam to a GPU: populations of policies of one shape, served in one pass. The kernels live in a
- * module loaded on demand, so that programs start fast and run where no CUDA is installed. Plain C;
- * gpu_ops.def lists and explains every operation.
+ * The seam to a GPU: populations of policies of one shape, served in one pass. The kernels live in
+ * a module loaded on demand, so that programs start fast and run where no CUDA is installed. Plain
+ * C; gpu_ops.def lists and explains every operation.
  *
  *   gpu = ebb_gpu_open(NULL, &err);  gpu->op.gemm_nn(gpu->device, ...);  ebb_gpu_sync(gpu, &err);
  */
@@ -18,8 +18,8 @@ struct ebb_gpu_graph;  /* a captured sequence of calls                    */
 
 struct ebb_gpu_info {
 	char name[128];
-	int n_processors, major, minor;	 /* multiprocessors, compute capability */
-	int clock_khz;			 /* highest clock; 0 where unknown      */
+	int n_processors, major, minor;  /* multiprocessors, compute capability */
+	int clock_khz;                   /* highest clock; 0 where unknown      */
 	size_t memory_bytes, free_bytes; /* free at opening                     */
 };
 
@@ -50,7 +50,7 @@ struct ebb_cache {
 };
 
 struct ebb_draw_rule {
-	float tau, top_p;	 /* top_p 1: off                          */
+	float tau, top_p;      /* top_p 1: off                          */
 	int32_t top_k, greedy; /* top_k 0: off; greedy: the likeliest */
 };
 

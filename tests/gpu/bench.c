@@ -100,7 +100,8 @@ static void products(struct rig *r, double peak)
 	enum { P = 64, M = 2048 };
 
 	begin(r, "timing of products");
-	printf("\nmatrix products, P=%d members, M=%d rows: TFLOP/s (%% of the measured peak)\n", P, M);
+	printf("\nmatrix products, P=%d members, M=%d rows: TFLOP/s (%% of the measured peak)\n", P,
+	       M);
 	printf("%5s %5s %18s %18s %18s\n", "K", "N", name[0], name[1], name[2]);
 	for (int i = 0; i < 9; i++) {
 		int K = width[i / 3], N = width[i % 3];
@@ -159,7 +160,8 @@ static void decoding(struct rig *r)
 	static const int members[] = {1, 4, 16, 64, 256};
 	enum { SEQUENCES = 16, T = 64 };
 
-	printf("\ndecoding, default policy (2 layers, width 64), %d sequences a member, %d positions: a "
+	printf("\ndecoding, default policy (2 layers, width 64), %d sequences a member, %d "
+	       "positions: a "
 	       "step of all members\n",
 	       SEQUENCES, T);
 	printf("%5s %12s %12s %8s %16s %14s\n", "P", "eager us", "graph us", "ratio", "tokens/s",
@@ -193,8 +195,8 @@ static void training(struct rig *r, double peak)
 	enum { SEQUENCES = 32, T = 64 };
 	double one = 0.0;
 
-	printf("\ntraining step (forward, head, backward, AdamW), %d x %d rows a member\n", SEQUENCES,
-	       T);
+	printf("\ntraining step (forward, head, backward, AdamW), %d x %d rows a member\n",
+	       SEQUENCES, T);
 	printf("%5s %12s %12s %14s %16s %10s %10s %8s\n", "P", "eager us", "graph us", "over P=1",
 	       "tokens/s", "TFLOP/s", "of peak", "GB");
 	for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
@@ -295,8 +297,8 @@ static void do_piece(void *ctx)
 static void pieces(struct rig *r, double bandwidth)
 {
 	static const char *const name[] = {"rmsnorm_fwd", "rmsnorm_bwd", "rope",       "attn_fwd",
-					   "attn_bwd",	  "swiglu_fwd",	 "swiglu_bwd", "embed_bwd",
-					   "head_fwd",	  "sum_squares", "adamw"};
+					   "attn_bwd",    "swiglu_fwd",  "swiglu_bwd", "embed_bwd",
+					   "head_fwd",    "sum_squares", "adamw"};
 	/* floats a row that must move at least once (attention: also the products) */
 	static const double floats[] = {2, 3, 4, 4, 8, 6, 10, 1, 1, 0, 0};
 	enum { P = 64, SEQUENCES = 32, T = 64 };
@@ -304,13 +306,15 @@ static void pieces(struct rig *r, double bandwidth)
 
 	begin(r, "timing of operations");
 	policy_open(&o, r, P, SEQUENCES, T, 0, 1);
-	printf("\noperations of that step, P=%d: microseconds, and GB/s of the least traffic (of %.0f)\n",
+	printf("\noperations of that step, P=%d: microseconds, and GB/s of the least traffic (of "
+	       "%.0f)\n",
 	       P, bandwidth);
 	for (int i = 0; i < (int)(sizeof name / sizeof *name); i++) {
 		struct piece c = {&o, i};
 		double us = 1e3 * median_ms(r, do_piece, &c);
-		double bytes = 4.0 * P * (i >= 9 ? (i == 9 ? 1.0 : 7.0) * (double)o.n_weights
-						 : floats[i] * o.C * (double)o.M);
+		double bytes = 4.0 * P *
+			       (i >= 9 ? (i == 9 ? 1.0 : 7.0) * (double)o.n_weights
+				       : floats[i] * o.C * (double)o.M);
 
 		printf("  %-12s %10.1f us %10.0f GB/s\n", name[i], us, 1e-3 * bytes / us);
 	}

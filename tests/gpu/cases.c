@@ -5,9 +5,9 @@ static const struct {
 	int P, M, N, K;
 } products[] = {
 	/* odd everything; few rows (the decoding tile); one of each; tiles met exactly; big tiles */
-	{3, 37, 21, 19}, {1, 7, 33, 70}, {3, 1, 1, 1},	    {1, 64, 64, 32},  {3, 5, 192, 64},
-	{1, 129, 65, 17}, {3, 130, 100, 16}, {1, 300, 256, 128}, {2, 4096, 512, 33}, {2, 2048, 640, 48},
-	{1, 40, 12, 0},
+	{3, 37, 21, 19},    {1, 7, 33, 70},     {3, 1, 1, 1},      {1, 64, 64, 32},
+	{3, 5, 192, 64},    {1, 129, 65, 17},   {3, 130, 100, 16}, {1, 300, 256, 128},
+	{2, 4096, 512, 33}, {2, 2048, 640, 48}, {1, 40, 12, 0},
 };
 
 /* Members have fewer rows than M: M, M - 1, M / 2, ... */
@@ -25,7 +25,8 @@ static int count_of(const struct buf *n, int p)
 	return ((const int32_t *)n->host)[p];
 }
 
-static void forward_product(struct rig *r, int P, int M, int N, int K, int transposed, int extras)
+static void forward_product(struct rig *r, int P, int M, int N, int K, int transposed, int extras,
+			    float scale)
 {
 	int ldx = K + 3 + (4 - (K + 3) % 4) * (extras == 2), ldy = N + 5;
 	int ldw = transposed ? K : N;
@@ -34,10 +35,10 @@ static void forward_product(struct rig *r, int P, int M, int N, int K, int trans
 	struct ebb_pop none = {0};
 	float *panel = aligned_alloc(64, (r->cpu->panel_floats(K, N) + 16) / 16 * 64);
 
-	begin(r, "gemm_%s P=%d M=%d N=%d K=%d extras=%d", transposed ? "nt" : "nn", P, M, N, K,
-	      extras);
-	x = noise(r, "x", (size_t)P * mx, 1.0f);
-	w = noise(r, "w", (size_t)P * mw, 1.0f);
+	begin(r, "gemm_%s P=%d M=%d N=%d K=%d extras=%d scale=%g", transposed ? "nt" : "nn", P, M,
+	      N, K, extras, (double)scale);
+	x = noise(r, "x", (size_t)P * mx, scale);
+	w = noise(r, "w", (size_t)P * mw, scale);
 	y = noise(r, "y", (size_t)P * my, 1.0f);
 	bias = noise(r, "bias", (size_t)P * N, 1.0f);
 	residual = extras == 2 ? y : noise(r, "residual", (size_t)P * my, 1.0f);
@@ -186,8 +187,7 @@ static void embedding(struct rig *r, int P, int M, int V, int C)
 	n = counts(r, P, M);
 	rows = (struct ebb_count){M, n->device};
 	r->gpu->op.embed_fwd(r->g, P, rows, C, token->device, pop(table, mt, C), pop(y, my, C));
-	r->gpu->op.embed_bwd(r->g, P, rows, V, C, token->device, pop(y, my, C),
-			     pop(dtable, mt, C));
+	r->gpu->op.embed_bwd(r->g, P, rows, V, C, token->device, pop(y, my, C), pop(dtable, mt, C));
 	for (int p = 0; p < P; p++) {
 		const int32_t *t = (const int32_t *)token->host + (size_t)p * M;
 
@@ -270,16 +270,20 @@ void cases_basic(struct rig *r, int small)
 		int P = products[i].P, M = products[i].M, N = products[i].N, K = products[i].K;
 
 		for (int extras = 0; extras < 3; extras++) {
-			forward_product(r, P, M, N, K, 0, extras);
-			forward_product(r, P, M, N, K, 1, extras);
+			forward_product(r, P, M, N, K, 0, extras, 1.0f);
+			forward_product(r, P, M, N, K, 1, extras, 1.0f);
 		}
 		if (K > 0)
 			gradient_product(r, P, M, N, K);
 	}
 	if (!small) {
 		gradient_product(r, 3, 500, 512, 640);
-		forward_product(r, 1, 500, 2048, 2048, 0, 1);
+		forward_product(r, 1, 500, 2048, 2048, 0, 1, 1.0f);
 	}
+	/* terms that round to -0, and subnormal sums */
+	forward_product(r, 2, 40, 50, 19, 0, 0, 1e-25f);
+	forward_product(r, 2, 9, 50, 19, 1, 0, 1e-25f);
+	forward_product(r, 1, 40, 50, 19, 0, 0, 1e-21f);
 	for (int P = 1; P <= 3; P += 2) {
 		column_sum(r, P, 45, 37);
 		norm(r, P, 9, 1, 64, 1, 0);

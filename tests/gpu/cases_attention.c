@@ -44,8 +44,7 @@ static void training(struct rig *r, const struct shape *s)
 	size_t m, mo, ms, mm;
 	struct ebb_sequences seq;
 	float *scratch = aligned_alloc(
-		64,
-		(r->cpu->attn_scratch_floats(s->T, s->NH, s->NKV, s->D) + 16) / 16 * 64);
+		64, (r->cpu->attn_scratch_floats(s->T, s->NH, s->NKV, s->D) + 16) / 16 * 64);
 	float *st = ebb_xcalloc((size_t)2 * s->NH * s->T, sizeof *st);
 
 	lay_out(s, first, length, &rows);
@@ -89,8 +88,8 @@ static void training(struct rig *r, const struct shape *s)
 				 dx + Q + KV, scratch);
 		for (int t = 0; t < T; t++) /* the CPU keeps (NH, T, 2), the GPU (T, NH, 2) */
 			for (int h = 0; h < s->NH; h++)
-				memcpy(kept + ((size_t)t * s->NH + h) * 2, st + ((size_t)h * T + t) * 2,
-				       2 * sizeof *st);
+				memcpy(kept + ((size_t)t * s->NH + h) * 2,
+				       st + ((size_t)h * T + t) * 2, 2 * sizeof *st);
 	}
 	same(r, out);
 	same(r, stat);
@@ -133,11 +132,12 @@ static void decoding(struct rig *r, const struct shape *s)
 	k = v = pop(kv, (size_t)rows * 2 * KV, 2 * KV);
 	v.at += KV;
 	c = (struct ebb_cache){cache->device, (size_t)s->n * each, each, T_max};
-	r->gpu->op.kv_store(r->g, s->P, (struct ebb_sequences){s->n, s->T, bfirst->device, blength->device},
+	r->gpu->op.kv_store(r->g, s->P,
+			    (struct ebb_sequences){s->n, s->T, bfirst->device, blength->device},
 			    s->NKV, s->D, k, v, bzero->device, c);
 	for (size_t i = 0; i < N; i++) {
-		const float *ki = part(kv, (int)i / s->n, (size_t)rows * 2 * KV) +
-				  (size_t)first[i] * 2 * KV;
+		const float *ki =
+			part(kv, (int)i / s->n, (size_t)rows * 2 * KV) + (size_t)first[i] * 2 * KV;
 
 		r->cpu->kv_store(length[i], 0, T_max, s->NKV, s->D, ki, ki + KV, 2 * KV, 2 * KV,
 				 host(cache) + i * each);
@@ -152,10 +152,9 @@ static void decoding(struct rig *r, const struct shape *s)
 		k = v = pop(x, m, ld);
 		k.at += Q;
 		v.at += Q + KV;
-		r->gpu->op.kv_store(
-			r->g, s->P,
-			(struct ebb_sequences){s->n, 1, blines->device, bones->device}, s->NKV,
-			s->D, k, v, bnow->device, c);
+		r->gpu->op.kv_store(r->g, s->P,
+				    (struct ebb_sequences){s->n, 1, blines->device, bones->device},
+				    s->NKV, s->D, k, v, bnow->device, c);
 		r->gpu->op.advance(r->g, (int)N, 1, bnow->device);
 		r->gpu->op.attn_decode(r->g, s->P, s->n, s->NH, s->NKV, s->D, pop(x, m, ld), c,
 				       bnow->device, pop(out, (size_t)s->n * Q, Q));
@@ -168,8 +167,8 @@ static void decoding(struct rig *r, const struct shape *s)
 					 ld, ci);
 			count = ++now[i];
 			r->cpu->attn_decode(1, T_max, s->NH, s->NKV, s->D, xi, ld,
-					    (float *const[]){ci}, &count,
-					    host(out) + i * (size_t)Q, Q, scratch);
+					    (float *const[]){ci}, &count, host(out) + i * (size_t)Q,
+					    Q, scratch);
 		}
 		same(r, cache);
 		same(r, out);

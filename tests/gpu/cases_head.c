@@ -13,6 +13,13 @@ static void head(struct rig *r, int P, int M, int V, float scale, int with_ref, 
 	      with_weights);
 	logits = noise(r, "logits", (size_t)P * m, scale);
 	ref = noise(r, "ref", (size_t)P * m, scale);
+	if (scale < 0.0f) /* none above 0, and zeros of both signs compete for the maximum */
+		for (size_t i = 0; i < (size_t)P * m; i++) {
+			float x = -fabsf(host(logits)[i]);
+
+			host(logits)[i] = x == 0.0f && i % 3 == 0 ? 0.0f : x;
+		}
+	r->gpu->op.upload(r->g, logits->device, logits->host, logits->bytes);
 	target = integers(r, "target", N, V);
 	tau = noise(r, "tau", (size_t)P, 1.0f);
 	for (int p = 0; p < P; p++)
@@ -114,7 +121,8 @@ void cases_head(struct rig *r, int small)
 	if (small)
 		return;
 	head(r, 3, 50, 64, 300.0f, 1, 1); /* probabilities that underflow */
-	head(r, 2, 7, 5, 0.0f, 1, 1);	  /* all equal */
+	head(r, 2, 7, 5, 0.0f, 1, 1);     /* all equal */
+	head(r, 2, 60, 64, -2.0f, 1, 1);
 	head(r, 2, 33, 1000, 8.0f, 1, 1);
 	head(r, 1, 5, 50257, 8.0f, 1, 1);
 	head(r, 3, 300, 64, 3.0f, 1, 0);

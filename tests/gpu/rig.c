@@ -70,8 +70,9 @@ struct buf *noise(struct rig *r, const char *name, size_t n, float scale)
 			d.step = (uint32_t)(i >> 24);
 			ebb_philox(&d, (uint32_t)(i / 4 & 0x3fffff), word);
 		}
-		x[i] = word[i % 4] % 16 == 0 ? 0.0f
-					     : scale * ((float)(word[i % 4] >> 8) * 0x1p-23f - 1.0f);
+		x[i] = word[i % 4] % 16 == 0
+			       ? 0.0f
+			       : scale * ((float)(word[i % 4] >> 8) * 0x1p-23f - 1.0f);
 	}
 	b = raw(r, name, x, n * sizeof *x);
 	free(x);
@@ -136,7 +137,8 @@ void same(struct rig *r, const struct buf *b)
 
 		memcpy(&fx, x + first, 4);
 		memcpy(&fy, y + first, 4);
-		expect(r, 0, "%s: %zu of %zu words differ, first %zu: GPU %08x (%.9g), CPU %08x (%.9g)",
+		expect(r, 0,
+		       "%s: %zu of %zu words differ, first %zu: GPU %08x (%.9g), CPU %08x (%.9g)",
 		       b->name, wrong, n, first, x[first], (double)fx, y[first], (double)fy);
 	} else {
 		expect(r, 1, "%s", "");

@@ -19,7 +19,7 @@ struct rig {
 	const struct ebb_ops *cpu;
 	int checks, failures;
 	char what[256]; /* operation and shape of the case at work */
-	uint32_t key;	/* of the noise; moves on with every buffer */
+	uint32_t key;   /* of the noise; moves on with every buffer */
 	struct buf *bufs;
 	int n_bufs;
 };

@@ -26,7 +26,8 @@ show() { # the log of a step, its end if it is long
 }
 
 echo "== machine"
-nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm --format=csv || echo "no nvidia-smi"
+nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm --format=csv ||
+	echo "no nvidia-smi"
 nvcc --version | tail -n 1
 gcc --version | head -n 1
 

@@ -127,8 +127,8 @@ static void open_training(struct policy *o, int from)
 	}
 	for (int p = 0; p < o->P; p++) {
 		tau[p] = 1.0f + 0.01f * (float)((from + p) % 10);
-		rule[p] = (struct ebb_adamw_rule){1.0f, 1e-3f, 0.9f, 0.95f, 0.1f, 0.05f, 1e-8f,
-						  0.01f};
+		rule[p] = (struct ebb_adamw_rule){1.0f, 1e-3f, 0.9f,  0.95f,
+						  0.1f, 0.05f, 1e-8f, 0.01f};
 	}
 	o->row_token = get(o, N * 4);
 	o->row_target = get(o, N * 4);
@@ -217,8 +217,16 @@ static void open_rotation(struct policy *o)
 
 void policy_open(struct policy *o, struct rig *r, int P, int n, int T, int from, int training)
 {
-	*o = (struct policy){.r = r, .P = P, .n = n, .T = T, .L = LAYERS, .C = WIDTH, .NH = HEADS,
-			     .D = WIDTH / HEADS, .F = FFN, .V = VOCABULARY};
+	*o = (struct policy){.r = r,
+			     .P = P,
+			     .n = n,
+			     .T = T,
+			     .L = LAYERS,
+			     .C = WIDTH,
+			     .NH = HEADS,
+			     .D = WIDTH / HEADS,
+			     .F = FFN,
+			     .V = VOCABULARY};
 	o->M = training ? n * T : n;
 	o->n_weights = layer_at(o, o->L) + (size_t)o->C;
 	o->w = floats(o, o->n_weights, 1);
@@ -335,8 +343,8 @@ static void to_logits(struct policy *o)
 	op->rmsnorm_fwd(o->r->g, o->P, M, 1, C, 1e-6f, rows(o, o->out, C),
 			weight(o, o->w, layer_at(o, o->L), C), rows(o, o->fnorm, C),
 			rows(o, o->rstd, 1));
-	op->gemm_nt(o->r->g, o->P, M, o->V, C, rows(o, o->fnorm, C),
-		    weight(o, o->w, embed_at(), C), rows(o, o->logits, o->V), none, none);
+	op->gemm_nt(o->r->g, o->P, M, o->V, C, rows(o, o->fnorm, C), weight(o, o->w, embed_at(), C),
+		    rows(o, o->logits, o->V), none, none);
 }
 
 void policy_decode(struct policy *o)

@@ -12,7 +12,7 @@ struct policy {
 	struct rig *r;
 	int P, n, T, L, C, NH, D, F, V;
 	size_t n_weights; /* floats a member */
-	float *w;	  /* (P, n_weights) */
+	float *w;         /* (P, n_weights) */
 
 	/* decoding: `token`, position and length (P, n) move on with every step */
 	int32_t *token, *position, *length, *lines, *ones;

@@ -1,5 +1,5 @@
 /* Causal attention, forward: the sums of tensor/cpu/attention.h. A block keeps the scores of its 16
- * queries in shared memory, since exact sums need the row's maximum before the first exponential. */
+ * queries in shared memory: exact sums need the row's maximum before the first exponential. */
 #include "tensor/cuda/attention.cuh"
 
 /* Scaled scores s of four rows become probabilities, row r over its first first+r+1 entries. */
@@ -76,8 +76,7 @@ __global__ static __launch_bounds__(WARPS * 32) void attn_fwd_kernel(
 						dot[r][c] * scale;
 	}
 	__syncwarp(); /* a warp's rows are its own */
-	softmax_rows(mine, pitch, first, T,
-		     row_of(stat, p, row0 + first) + 2 * h, (size_t)stat.ld);
+	softmax_rows(mine, pitch, first, T, row_of(stat, p, row0 + first) + 2 * h, (size_t)stat.ld);
 #pragma unroll
 	for (int r = 0; r < MINE; r++)
 #pragma unroll
@@ -104,7 +103,7 @@ void ebb_cuda_attn_fwd(struct ebb_gpu_device *g, int P, struct ebb_sequences s, 
 	size_t bytes = fwd_floats(s.T, D) * sizeof(float);
 	void (*kernel)(struct ebb_sequences, int, int, int, struct ebb_pop, struct ebb_pop,
 		       struct ebb_pop, struct ebb_pop, struct ebb_pop) =
-		D <= 32	  ? attn_fwd_kernel<1>
+		D <= 32   ? attn_fwd_kernel<1>
 		: D <= 64 ? attn_fwd_kernel<2>
 			  : attn_fwd_kernel<4>;
 

@@ -1,8 +1,8 @@
 /*
  * Pieces of the attention kernels. A block of four warps serves 16 rows (queries, or keys in the
- * backward pass of keys and values), four a warp; the other side passes by in tiles of 64 rows, kept
- * in shared memory as (D, 64) with a pitch of 65, so that neither reading along the rows nor along D
- * meets a bank twice.
+ * backward pass of keys and values), four a warp; the other side passes by in tiles of 64 rows,
+ * kept in shared memory as (D, 64) with a pitch of 65, so that neither reading along the rows nor
+ * along D meets a bank twice.
  */
 #ifndef EBB_TENSOR_CUDA_ATTENTION_CUH
 #define EBB_TENSOR_CUDA_ATTENTION_CUH
@@ -35,8 +35,8 @@ __device__ static inline void rows_load(float *rows, const float *x, int ld, int
 	for (int at = (int)threadIdx.x; at < BLOCK_ROWS * pitch; at += WARPS * 32) {
 		int i = at / pitch, d = at % pitch;
 
-		rows[at] = i0 + i < n && d < D ? x[(size_t)(i0 + i) * (size_t)ld + (size_t)d]
-					       : 0.0f;
+		rows[at] =
+			i0 + i < n && d < D ? x[(size_t)(i0 + i) * (size_t)ld + (size_t)d] : 0.0f;
 	}
 }
 
@@ -62,8 +62,10 @@ __device__ static inline void tile_dot(float (&acc)[MINE][2], const float *rows,
 
 #pragma unroll
 			for (int r = 0; r < MINE; r++) {
-				float q = e == 0 ? a[r].x : e == 1 ? a[r].y : e == 2 ? a[r].z
-										     : a[r].w;
+				float q = e == 0   ? a[r].x
+					  : e == 1 ? a[r].y
+					  : e == 2 ? a[r].z
+						   : a[r].w;
 
 				acc[r][0] = __fmaf_rn(q, x, acc[r][0]);
 				acc[r][1] = __fmaf_rn(q, y, acc[r][1]);
@@ -82,8 +84,9 @@ __device__ static inline void tile_dot(float (&acc)[MINE][2], const float *rows,
 }
 
 /*
- * acc[r][c] goes on with coef[r][j] times column j of the tile, entry d = lane + 32 c, for j = begin
- * .. end-1 ascending. coef's row r is at coef + r * pitch, 16-byte aligned where begin is 0 mod 4.
+ * acc[r][c] goes on with coef[r][j] times column j of the tile, entry d = lane + 32 c, for
+ * j = begin .. end-1 ascending. coef's row r is at coef + r * pitch, 16-byte aligned where begin
+ * is 0 mod 4.
  */
 template <int NV>
 __device__ static inline void tile_apply(float (&acc)[MINE][NV], const float *coef, size_t pitch,
@@ -135,8 +138,8 @@ __device__ static inline void tile_apply_one(float (&acc)[NV], float coef, const
 
 #pragma unroll
 	for (int c = 0; c < NV; c++)
-		acc[c] = __fmaf_rn(coef, lane + 32 * c < D ? tile[(lane + 32 * c) * PITCH + j] : 0.0f,
-				   acc[c]);
+		acc[c] = __fmaf_rn(
+			coef, lane + 32 * c < D ? tile[(lane + 32 * c) * PITCH + j] : 0.0f, acc[c]);
 }
 
 /* Keys j0 .. of a tile times the coefficients of four queries from `first` on; query r sees keys up

@@ -91,8 +91,7 @@ __global__ static __launch_bounds__(WARPS * 32) void attn_bwd_query_kernel(struc
 	}
 	__syncwarp();
 	softmax_bwd_rows(P, dS, pitch, first, T, scale, row_of(b.stat, p, row0 + first) + 2 * h,
-			 (size_t)b.stat.ld, row_of(b.mean, p, row0 + first) + h,
-			 (size_t)b.mean.ld);
+			 (size_t)b.stat.ld, row_of(b.mean, p, row0 + first) + h, (size_t)b.mean.ld);
 #pragma unroll
 	for (int r = 0; r < MINE; r++)
 #pragma unroll
@@ -194,8 +193,8 @@ __global__ static __launch_bounds__(WARPS * 32) void attn_bwd_key_kernel(struct 
 
 #pragma unroll
 				for (int r = 0; r < MINE; r++) {
-					float pj = exp_negative(s[r][c] * scale - top[i]) *
-						   inverse[i];
+					float pj =
+						exp_negative(s[r][c] * scale - top[i]) * inverse[i];
 
 					P[r * TILE + i] = pj;
 					dS[r * TILE + i] = pj * (dp[r][c] - mean[i]) * scale;
@@ -228,8 +227,7 @@ template <int NV> static void launch(struct ebb_gpu_device *g, int P, const stru
 		return;
 	attn_bwd_query_kernel<NV>
 		<<<dim3(blocks, (unsigned)b.NH), WARPS * 32, query, g->stream>>>(b);
-	attn_bwd_key_kernel<NV>
-		<<<dim3(blocks, (unsigned)b.NKV), WARPS * 32, key, g->stream>>>(b);
+	attn_bwd_key_kernel<NV><<<dim3(blocks, (unsigned)b.NKV), WARPS * 32, key, g->stream>>>(b);
 }
 
 void ebb_cuda_attn_bwd(struct ebb_gpu_device *g, int P, struct ebb_sequences s, int NH, int NKV,

@@ -1,8 +1,8 @@
 /*
- * Decoding: keys and values in tiles of 16 positions, the layout of the CPU's cache, in which a score
- * reads its key coalesced with its 15 neighbours. A block answers one query head of one sequence;
- * its threads take keys for the scores and entries of the head for the output, so every sum is a
- * chain of one thread, with the bits of attn_fwd.
+ * Decoding: keys and values in tiles of 16 positions, the layout of the CPU's cache, in which a
+ * score reads its key coalesced with its 15 neighbours. A block answers one query head of one
+ * sequence; its threads take keys for the scores and entries of the head for the output, so every
+ * sum is a chain of one thread, with the bits of attn_fwd.
  */
 #include "tensor/cuda/attention.cuh"
 
@@ -36,8 +36,7 @@ __global__ static void kv_store_kernel(struct ebb_sequences s, int NKV, int D, s
 		if (i >= n || t >= cache.T)
 			continue;
 		tile = tile_of(cache, p, b, t >> 4, g, NKV, D);
-		tile[16 * D + lane * row + d] =
-			d < D ? row_of(v, p, row0 + i)[g * D + d] : 0.0f;
+		tile[16 * D + lane * row + d] = d < D ? row_of(v, p, row0 + i)[g * D + d] : 0.0f;
 		if (d >= D)
 			continue;
 		tile[16 * d + lane] = row_of(k, p, row0 + i)[g * D + d];
@@ -58,9 +57,11 @@ void ebb_cuda_kv_store(struct ebb_gpu_device *g, int P, struct ebb_sequences s, 
 	ebb_cuda_launched(g, "kv_store");
 }
 
-__global__ static __launch_bounds__(DECODE_THREADS) void attn_decode_kernel(
-	int n, int NH, int NKV, int D, struct ebb_pop q, struct ebb_cache cache,
-	const int32_t *length, struct ebb_pop out)
+__global__ static __launch_bounds__(DECODE_THREADS) void attn_decode_kernel(int n, int NH, int NKV,
+									    int D, struct ebb_pop q,
+									    struct ebb_cache cache,
+									    const int32_t *length,
+									    struct ebb_pop out)
 {
 	extern __shared__ __align__(16) float shared[];
 	__shared__ float inverse;
@@ -112,9 +113,8 @@ __global__ static __launch_bounds__(DECODE_THREADS) void attn_decode_kernel(
 
 #pragma unroll 8
 		for (int j = 0; j < T; j++)
-			sum = __fmaf_rn(s[j],
-					value[(size_t)(j >> 4) * step + (size_t)(j & 15) * row],
-					sum);
+			sum = __fmaf_rn(
+				s[j], value[(size_t)(j >> 4) * step + (size_t)(j & 15) * row], sum);
 		row_of(out, p, b)[h * D + d] = sum;
 	}
 }

@@ -176,8 +176,9 @@ void *ebb_cuda_device_alloc(struct ebb_gpu_device *g, size_t bytes)
 		return p;
 	cudaGetLastError();
 	cudaMemGetInfo(&left, &all);
-	ebb_cuda_fail(g, code_of(e), "cannot allocate %zu bytes of device memory, %zu of %zu are free: %s",
-		      bytes, left, all, cudaGetErrorString(e));
+	ebb_cuda_fail(g, code_of(e),
+		      "cannot allocate %zu bytes of device memory, %zu of %zu are free: %s", bytes,
+		      left, all, cudaGetErrorString(e));
 	return NULL;
 }
 

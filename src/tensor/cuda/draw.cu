@@ -156,8 +156,7 @@ __global__ static void draw_kernel(struct ebb_count M, int V, struct ebb_pop log
 			draw_restrict(V, row, rule.top_k, rule.top_p, weight,
 				      (int32_t *)(scratch + 2 * at * (size_t)V + V));
 		if (!rule.greedy)
-			drawn = draw_below(V, weight,
-					   uniform_of(key[at], (uint32_t)position[at]));
+			drawn = draw_below(V, weight, uniform_of(key[at], (uint32_t)position[at]));
 	}
 	__syncwarp(half_mask());
 	if (rule.greedy)

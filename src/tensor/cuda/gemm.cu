@@ -1,10 +1,12 @@
 /*
- * Matrix products in fp32. Blocks share tiles of both operands in shared memory; each output element
- * is one register accumulator of one thread that takes its terms in ascending order, whatever the
- * tile, so tiles are chosen for speed alone. One kernel serves three layouts:
+ * Matrix products in fp32. Blocks share tiles of both operands in shared memory; each output
+ * element is one register accumulator of one thread that takes its terms in ascending order,
+ * whatever the tile, so tiles are chosen for speed alone. One kernel serves three layouts:
  *
  *   out (I, J) = start + sum over r of A(i, r) B(r, j)
- *     nn: A = x (I, R), B = w (R, J);   nt: A = x (I, R), B = w (J, R);   tn: A = x (R, I), B = dy (R, J)
+ *     nn: A = x (I, R), B = w (R, J)
+ *     nt: A = x (I, R), B = w (J, R)
+ *     tn: A = x (R, I), B = dy (R, J)
  *
  * The next tile travels from device memory to registers while this one is multiplied.
  */
@@ -38,12 +40,14 @@ template <int WIDTH, int DEPTH, int THREADS, bool ALONG> struct stage {
 	}
 
 	/* w0, r0: where the tile begins; W, R: where the operand ends; beyond it are zeros. */
-	__device__ inline void fetch(const float *from, int ld, int wide, int w0, int W, int r0, int R)
+	__device__ inline void fetch(const float *from, int ld, int wide, int w0, int W, int r0,
+				     int R)
 	{
 #pragma unroll
 		for (int s = 0; s < MINE; s++) {
 			int quad = (int)threadIdx.x + s * THREADS;
-			int o = outer(quad) + (ALONG ? w0 : r0), i = inner(quad) + (ALONG ? r0 : w0);
+			int o = outer(quad) + (ALONG ? w0 : r0),
+			    i = inner(quad) + (ALONG ? r0 : w0);
 			int o_end = ALONG ? W : R, i_end = ALONG ? R : W;
 			const float *at = from + (size_t)o * ld + i;
 
@@ -139,7 +143,8 @@ __global__ static __launch_bounds__((BI / TI) * (BJ / TJ)) void gemm_kernel(stru
 		for (int f = 0; f < TJ; f++) {
 			int i = i0 + spread<TI, BI>::at(ti, e), j = j0 + spread<TJ, BJ>::at(tj, f);
 
-			acc[e][f] = LAYOUT == TN && i < I && j < g.J ? row_of(g.out, p, i)[j] : 0.0f;
+			acc[e][f] =
+				LAYOUT == TN && i < I && j < g.J ? row_of(g.out, p, i)[j] : 0.0f;
 		}
 	if (n_tiles > 0) {
 		from_a.fetch(a, g.a.ld, g.wide_a, i0, I, 0, R);

@@ -1,5 +1,5 @@
-/* The fused head: log-probability, exact entropy and KL of a row of logits, and their gradient. Half
- * a warp serves a row; every step is that of tensor/cpu/head.h. */
+/* The fused head: log-probability, exact entropy and KL of a row of logits, and their gradient.
+ * Half a warp serves a row; every step is that of tensor/cpu/head.h. */
 #include "tensor/cuda/common.cuh"
 #include "tensor/cuda/head.cuh"
 

@@ -69,8 +69,8 @@ __global__ static void add_kernel(size_t pieces, const double *partial, double *
 	out[blockIdx.x] = sum;
 }
 
-void ebb_cuda_sum_squares(struct ebb_gpu_device *g, int P, size_t n, size_t piece,
-			  struct ebb_pop x, double *partial, double *sum)
+void ebb_cuda_sum_squares(struct ebb_gpu_device *g, int P, size_t n, size_t piece, struct ebb_pop x,
+			  double *partial, double *sum)
 {
 	size_t pieces = piece > 0 ? (n + piece - 1) / piece : 0;
 
@@ -101,8 +101,7 @@ __global__ static void adamw_kernel(size_t n, struct ebb_pop w, struct ebb_pop g
 	vi = __fmaf_rn(r.b2, row_of(v, p, 0)[i], (1.0f - r.b2) * g * g);
 	wi = row_of(w, p, 0)[i];
 	root = __fsqrt_rn(vi * __fdiv_rn(1.0f, r.c2)) + r.eps;
-	step = __fmaf_rn(decays ? r.decay : 0.0f, wi,
-			 __fdiv_rn(mi * __fdiv_rn(1.0f, r.c1), root));
+	step = __fmaf_rn(decays ? r.decay : 0.0f, wi, __fdiv_rn(mi * __fdiv_rn(1.0f, r.c1), root));
 	row_of(m, p, 0)[i] = mi;
 	row_of(v, p, 0)[i] = vi;
 	row_of(w, p, 0)[i] = __fmaf_rn(-r.lr, step, wi);

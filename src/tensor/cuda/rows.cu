@@ -107,10 +107,9 @@ __global__ static void rmsnorm_dw_kernel(struct ebb_count M, int groups, int C, 
 			sum = __fmaf_rn(d[a], n[a], sum);
 	}
 	for (; r < vectors; r++)
-		sum = __fmaf_rn(vector_of(dy, p, r, groups, C)[j],
-				vector_of(x, p, r, groups, C)[j] *
-					*vector_of(rstd, p, r, groups, 1),
-				sum);
+		sum = __fmaf_rn(
+			vector_of(dy, p, r, groups, C)[j],
+			vector_of(x, p, r, groups, C)[j] * *vector_of(rstd, p, r, groups, 1), sum);
 	*out = sum;
 }
 
@@ -140,8 +139,8 @@ __global__ static void rmsnorm_dx_kernel(struct ebb_count M, int groups, int C, 
 }
 
 void ebb_cuda_rmsnorm_bwd(struct ebb_gpu_device *g, int P, struct ebb_count M, int groups, int C,
-			  struct ebb_pop x, struct ebb_pop w, struct ebb_pop rstd, struct ebb_pop dy,
-			  struct ebb_pop dx, int add, struct ebb_pop dw)
+			  struct ebb_pop x, struct ebb_pop w, struct ebb_pop rstd,
+			  struct ebb_pop dy, struct ebb_pop dx, int add, struct ebb_pop dw)
 {
 	size_t vectors = (size_t)M.most * (size_t)groups;
 
@@ -179,8 +178,8 @@ __global__ static void rope_kernel(struct ebb_count M, int heads, int half, stru
 }
 
 void ebb_cuda_rope(struct ebb_gpu_device *g, int P, struct ebb_count M, int heads, int D,
-		   struct ebb_pop x, const int32_t *position, const float *cosine, const float *sine,
-		   int inverse)
+		   struct ebb_pop x, const int32_t *position, const float *cosine,
+		   const float *sine, int inverse)
 {
 	size_t n = (size_t)M.most * (size_t)heads * (size_t)(D / 2);
 
