@@ -3,15 +3,16 @@
 #   make          build build/ebb
 #   make demo     the main job: a real sweep, its figures, its comparison (about a minute)
 #   make test     every test but the slow suite
+#   make strict   every test under address and undefined-behaviour sanitizers
 #   make bench    speed on this machine, next to plain PyTorch where one can be imported
-#   make clean    remove the build folder
+#   make clean    remove the build folders
 
 BUILD ?= build
 PACKAGES = build-essential meson pkg-config libhdf5-dev hdf5-tools libgsl-dev libyaml-dev \
 	libjansson-dev libcriterion-dev gnuplot-nox fonts-dejavu-core
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: all packages demo test bench clean
+.PHONY: all packages demo test strict bench clean
 all: packages
 	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) . --buildtype=release
 	@ninja -C $(BUILD) ebb
@@ -38,8 +39,13 @@ demo: all
 test: all
 	meson test -C $(BUILD) --no-suite slow --print-errorlogs
 
+strict: packages
+	@[ -f $(BUILD)-strict/build.ninja ] || meson setup $(BUILD)-strict . --buildtype=release \
+		-Db_sanitize=address,undefined -Db_lundef=false -Dcuda=disabled
+	meson test -C $(BUILD)-strict --setup strict --no-suite slow --print-errorlogs
+
 bench: all
 	meson test -C $(BUILD) --benchmark --verbose
 
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) $(BUILD)-strict

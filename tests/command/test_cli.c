@@ -22,7 +22,16 @@ static void make_dir(void)
 	cr_assert_not_null(getenv("EBB_EXE"), "EBB_EXE is not set; run through meson test");
 }
 
-TestSuite(cli, .init = make_dir, .timeout = 240);
+static void remove_dir(void)
+{
+	char *line = ebb_xprintf("rm -rf %s", dir);
+
+	cr_expect_eq(system(line), 0);
+	free(line);
+	ebb_buf_release(&output);
+}
+
+TestSuite(cli, .init = make_dir, .fini = remove_dir, .timeout = 240);
 
 /* Run "ebb ARGUMENTS" in the test's own folder; returns the exit status. */
 static int ebb(const char *arguments)

@@ -16,8 +16,16 @@ static void make_dir(void)
 	ebb_record_setup();
 }
 
-TestSuite(train, .init = make_dir, .timeout = 120);
-TestSuite(determinism, .init = make_dir, .timeout = 120);
+static void remove_dir(void)
+{
+	char *line = ebb_xprintf("rm -rf %s", dir);
+
+	cr_expect_eq(system(line), 0);
+	free(line);
+}
+
+TestSuite(train, .init = make_dir, .fini = remove_dir, .timeout = 120);
+TestSuite(determinism, .init = make_dir, .fini = remove_dir, .timeout = 120);
 
 /* A quick trial: tiny policy, few steps; settings are "key=value" words. */
 static struct ebb_options options_of(const char *settings)
