@@ -207,7 +207,7 @@ int ebb_compare(struct ebb_comparison *out, const struct ebb_run *run, const cha
 	if (rc == 0 && values == 0)
 		rc = ebb_err_set(
 			err, EBB_ENOENT,
-			"no finished trial has a final value of '%s'; ebb run finishes the run",
+			"no finished trial measured '%s'; it is recorded only where the options call for it",
 			metric);
 	for (a = 0; a < out->n && rc == 0; a++) {
 		row = &out->row[a];

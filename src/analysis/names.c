@@ -108,7 +108,7 @@ int ebb_name_metric(const struct ebb_run *run, const char *word, char **name, st
 				 h.best);
 	else
 		rc = ebb_err_set(err, EBB_ENOENT,
-				 "unknown metric '%s'; docs/file-format.md lists them all", word);
+				 "unknown metric '%s'; ebb metrics lists them all", word);
 	free(h.best);
 	return rc;
 }

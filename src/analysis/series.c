@@ -176,6 +176,34 @@ static void thin(struct ebb_series *s, int64_t max_rows)
 	s->window = (int)w;
 }
 
+/* Leave out the rows that no seed has a value for: a curve measured at evaluation cadence is a line
+ * through its points, not a row of gaps. A curve without any value stays as it is. */
+static void drop_empty_rows(struct ebb_series *s)
+{
+	int64_t r, kept = 0, rows = s->n_rows;
+	bool *any = ebb_xcalloc((size_t)rows + 1, sizeof *any);
+	int i;
+
+	for (r = 0; r < rows; r++) {
+		for (i = 0; i < s->n_seeds; i++)
+			any[r] = any[r] || isfinite(s->value[i * rows + r]);
+		kept += any[r];
+	}
+	for (i = 0; i < s->n_seeds && kept > 0 && kept < rows; i++) {
+		int64_t to = 0;
+
+		for (r = 0; r < rows; r++)
+			if (any[r])
+				s->value[i * kept + to++] = s->value[i * rows + r];
+	}
+	for (r = 0, i = 0; r < rows && kept > 0 && kept < rows; r++)
+		if (any[r])
+			s->x[i++] = s->x[r];
+	if (kept > 0)
+		s->n_rows = kept;
+	free(any);
+}
+
 static int summarise_rows(struct ebb_series *s, struct ebb_err *err)
 {
 	struct ebb_summary m;
@@ -233,6 +261,7 @@ int ebb_series_make(struct ebb_series *s, const char *label, const struct ebb_cu
 		rc = common_grid(s, curve, n, err);
 	}
 	if (rc == 0) {
+		drop_empty_rows(s);
 		thin(s, max_rows);
 		rc = summarise_rows(s, err);
 	}

@@ -71,13 +71,16 @@ int ebb_summarise(const double *value, int n, struct ebb_summary *out, struct eb
 
 double ebb_final_value(const double *value, int64_t n)
 {
-	int64_t i, tail = n / 10 > 1 ? n / 10 : 1, m = 0;
+	int64_t i, measured = 0, tail, m = 0;
 	double sum = 0.0;
 
-	for (i = n > tail ? n - tail : 0; i < n; i++)
+	for (i = 0; i < n; i++)
+		measured += isfinite(value[i]) != 0;
+	tail = measured / 10 > 1 ? measured / 10 : 1;
+	for (i = n - 1; i >= 0 && m < tail; i--)
 		if (isfinite(value[i])) {
 			sum += value[i];
 			m++;
 		}
-	return m > 0 ? sum / m : (double)NAN;
+	return m > 0 ? sum / (double)m : (double)NAN;
 }

@@ -24,8 +24,9 @@ int ebb_summarise(const double *value, int n, struct ebb_summary *out, struct eb
 int ebb_t_quantile(double level, double df, double *out, struct ebb_err *err);
 double ebb_t_p(double t, double df);
 
-/* The outcome of a run: mean of the finite values among the last tenth of its rows (at least one
- * row); not the maximum, which rewards noise. NaN where they are all missing. */
+/* The outcome of a run: mean over the last tenth of its measured rows (at least one); not the
+ * maximum, which rewards noise. Rows without a value do not count: some curves are measured only
+ * at evaluation cadence. NaN where all are missing. */
 double ebb_final_value(const double *value, int64_t n);
 
 /* Switch GSL's aborting handler off; called by every function here that uses GSL. */

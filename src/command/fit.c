@@ -155,7 +155,8 @@ static int print_tables(const struct ebb_run *run, const struct fitted *f, int n
 		ebb_table_number(&t, l->aicc - l->linear.aicc, 1);
 		ebb_table_number(&t, l->early_rmse, 3);
 		ebb_table_number(&t, l->early_last, 3);
-		ebb_table_cell(&t, "%s", l->last_excess > 0.0 ? "ended above the ceiling" : "");
+		ebb_table_cell(&t, "%s", l->a < 0.0 ? "rises with entropy: no ceiling"
+				: l->last_excess > 0.0 ? "ended above the ceiling" : "");
 	}
 	ebb_table_print(&t, stdout);
 	ebb_table_release(&t);

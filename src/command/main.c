@@ -1,4 +1,5 @@
 /* ebb: dispatches to one file a subcommand. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,6 +34,18 @@ static int help(void)
 	return EBB_EXIT_OK;
 }
 
+/* Output that did not arrive is a failure; a reader that had enough (a closed pipe) is not. */
+static int finish(int status)
+{
+	errno = 0;
+	if ((fflush(stdout) != 0 || ferror(stdout)) && errno != EPIPE) {
+		fprintf(stderr, "ebb: error: cannot write the output: %s\n",
+			strerror(errno ? errno : EIO));
+		return EBB_EXIT_USAGE;
+	}
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	struct ebb_near near;
@@ -43,7 +56,7 @@ int main(int argc, char **argv)
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0) {
 		help();
-		return argc < 2 ? EBB_EXIT_USAGE : EBB_EXIT_OK;
+		return argc < 2 ? EBB_EXIT_USAGE : finish(EBB_EXIT_OK);
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		printf("ebb %s\n", EBB_VERSION);
@@ -52,7 +65,7 @@ int main(int argc, char **argv)
 	ebb_near_init(&near, argv[1]);
 	for (size_t i = 0; i < N_COMMANDS; i++) {
 		if (strcmp(command[i].name, argv[1]) == 0)
-			return command[i].run(argc - 1, argv + 1);
+			return finish(command[i].run(argc - 1, argv + 1));
 		ebb_near_offer(&near, command[i].name);
 	}
 	fprintf(stderr, "ebb: error: unknown command '%s'%s%s%s; ebb --help lists the commands\n",

@@ -107,7 +107,8 @@ static int choose(const struct ebb_run *run, const struct request *r, const char
 		if (w == NULL)
 			break;
 		rc = ebb_figure_check(run, w, &r->choice, &available, err);
-		if (rc == EBB_EINVAL && !asked) { /* too many arms for it, or no axis to change */
+		/* too many arms for it, no axis to change, or a word of an older definition */
+		if (!asked && (rc == EBB_EINVAL || (rc == EBB_ENOENT && listed))) {
 			fprintf(stderr, "ebb plot: note: %s\n", err->text);
 			continue;
 		}

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/file.h"
+#include "base/near.h"
 #include "command/command.h"
+#include "figure/figure.h"
 #include "sweep/sweep.h"
 #include "train/lab.h"
 
@@ -53,26 +55,30 @@ static char *find_experiment(const char *name)
 static int parse(int argc, char **argv, struct arguments *a)
 {
 	for (int i = 1; i < argc; i++) {
-		const char *s = argv[i];
+		const char *s = argv[i], *value = NULL;
+
+		if (strncmp(s, "--out=", 6) == 0 || strncmp(s, "--jobs=", 7) == 0)
+			value = strchr(s, '=') + 1;
 
 		if (strcmp(s, "--help") == 0 || strcmp(s, "-h") == 0)
 			return ebb_command_help("run", options_help) + 1;
 		if (strcmp(s, "--dry-run") == 0) {
 			a->dry = 1;
-		} else if (strcmp(s, "--out") == 0 || strcmp(s, "--jobs") == 0) {
-			if (i + 1 == argc)
+		} else if (value || strcmp(s, "--out") == 0 || strcmp(s, "--jobs") == 0) {
+			if (!value)
+				value = i + 1 < argc ? argv[++i] : "";
+			if (!value[0] || strncmp(value, "--", 2) == 0)
 				return ebb_command_usage("run", "%s needs a value", s) + 1;
-			i++;
 			if (s[2] == 'o') {
-				a->out = argv[i];
+				a->out = value;
 			} else {
 				char *end;
-				long n = strtol(argv[i], &end, 10);
+				long n = strtol(value, &end, 10);
 
-				if (*end || end == argv[i] || n < 1 || n > 4096)
+				if (*end || n < 1 || n > 4096)
 					return ebb_command_usage("run",
 								 "--jobs '%s': want a number from 1 to 4096",
-								 argv[i]) + 1;
+								 value) + 1;
 				a->jobs = (int)n;
 			}
 		} else if (s[0] == '-') {
@@ -87,6 +93,46 @@ static int parse(int argc, char **argv, struct arguments *a)
 		}
 	}
 	return 0;
+}
+
+static bool task_curve(const struct ebb_definition *def, const char *word)
+{
+	for (int i = 0; i < def->n_arms; i++) {
+		const struct ebb_task *task = ebb_task_find(def->arm[i].options.task.name);
+
+		for (int c = 0; c < task->n_curves; c++)
+			if (strcmp(task->curve[c].name, word) == 0 ||
+			    strcmp(task->curve[c].brief, word) == 0)
+				return true;
+	}
+	return false;
+}
+
+/* A figure that nobody can draw is an error before the run, not after it. */
+static void check_figures(const struct ebb_definition *def, struct ebb_diag *diag)
+{
+	for (int i = 0; i < def->n_figures; i++) {
+		const char *word = def->figure[i].text;
+		const struct ebb_metric *metric;
+		struct ebb_near near;
+		bool known = ebb_metric_find(word) || task_curve(def, word);
+		int n;
+
+		ebb_near_init(&near, word);
+		for (int k = 0; ebb_figure_row(k); k++) {
+			known = known || strcmp(ebb_figure_row(k)->name, word) == 0;
+			ebb_near_offer(&near, ebb_figure_row(k)->name);
+		}
+		metric = ebb_metric_rows(&n);
+		for (int k = 0; k < n; k++)
+			ebb_near_offer(&near, metric[k].brief);
+		if (!known)
+			ebb_diag_add(diag, EBB_ERROR, def->figure[i].mark,
+				     "unknown figure '%s'%s%s%s; a figure is a metric (ebb metrics) "
+				     "or one of those that ebb plot --help lists",
+				     word, near.best ? ": did you mean '" : "",
+				     near.best ? near.best : "", near.best ? "'?" : "");
+	}
 }
 
 static int report(const struct ebb_sweep_result *r, const char *dir)
@@ -121,8 +167,10 @@ int ebb_command_run(int argc, char **argv)
 	path = a.path ? find_experiment(a.path) : NULL;
 	rc = ebb_definition_read(&def, ebb_task_catalog(), path, a.override, a.n_overrides, &diag,
 				 &err);
+	if (rc == 0)
+		check_figures(&def, &diag);
 	ebb_diag_render(&diag, stderr);
-	if (rc < 0) {
+	if (rc < 0 || diag.n_errors > 0) {
 		if (diag.n_errors > 0)
 			fprintf(stderr, "ebb run: %d error%s; nothing was run\n", diag.n_errors,
 				diag.n_errors == 1 ? "" : "s");
@@ -145,7 +193,9 @@ int ebb_command_run(int argc, char **argv)
 		struct ebb_sweep_result result;
 
 		if (a.dry) {
-			rc = ebb_sweep_plan_print(&sweep, stdout, &err);
+			rc = ebb_sweep_check(&sweep, &err);
+			if (rc == 0)
+				rc = ebb_sweep_plan_print(&sweep, stdout, &err);
 			status = rc < 0 ? ebb_command_fail("run", &err) : EBB_EXIT_OK;
 			goto out;
 		}

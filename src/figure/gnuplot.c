@@ -96,7 +96,7 @@ int ebb_gnuplot_open(struct ebb_gnuplot **out, struct ebb_err *err)
 			rc = ebb_err_set(
 				err, EBB_ETOOL,
 				"gnuplot is not in PATH; install it (Debian: apt-get install "
-				"gnuplot-nox); everything but plot and report works without it");
+				"gnuplot-nox); only ebb plot needs it");
 		else
 			rc = ebb_err_set(err, EBB_ETOOL, "cannot run gnuplot: %s", strerror(e));
 		goto fail;

@@ -115,6 +115,25 @@ static void offer_rows(struct ebb_near *near, const struct ebb_option *row, int 
 	}
 }
 
+/* A bare name that several groups have: name them all, a guess could change something else. */
+static void several_named(struct ebb_draft *d, const char *text, struct ebb_mark mark,
+			  const char *shown, const char *best)
+{
+	struct ebb_buf list = EBB_BUF_INIT;
+	const struct ebb_option *row;
+	int n, found = 0;
+
+	row = ebb_option_rows(&n);
+	for (int i = 0; i < n; i++)
+		if (strcmp(row[i].name, text) == 0)
+			ebb_buf_printf(&list, "%s'%s.%s'", found++ ? " or " : "", row[i].group,
+				       row[i].name);
+	if (found == 0)
+		ebb_buf_printf(&list, "'%s'", best);
+	ebb_draft_error(d, mark, "unknown key '%s': did you mean %s?", shown, list.data);
+	ebb_buf_release(&list);
+}
+
 static void unknown_key(struct ebb_draft *d, const char *text, struct ebb_mark mark,
 			const char *const *words)
 {
@@ -140,7 +159,10 @@ static void unknown_key(struct ebb_draft *d, const char *text, struct ebb_mark m
 		ebb_draft_error(d, mark, "unknown key '%s': ebb options lists all keys", shown);
 		return;
 	}
-	ebb_draft_error(d, mark, "unknown key '%s': did you mean '%s'?", shown, best);
+	if (strchr(best, '.') && strcmp(strchr(best, '.') + 1, text) == 0)
+		several_named(d, text, mark, shown, best);
+	else
+		ebb_draft_error(d, mark, "unknown key '%s': did you mean '%s'?", shown, best);
 	row = find_any(d->catalog, best);
 	if (row)
 		key_of(row, best);

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/file.h"
+#include "record/seal.h"
 #include "sweep/progress.h"
 #include "train/trial.h"
 
@@ -200,9 +201,13 @@ static void reap(struct sweep_state *st, struct ebb_slot *slot, int wait_status)
 	switch (outcome) {
 	case OUTCOME_DONE:
 		st->result->done++;
-		ebb_progress_say(&st->progress, "%-40.60s done, %.1f s, reward %.3f, entropy %.3f nats",
-				 slot->label, slot->watch.seconds, slot->watch.reward,
-				 slot->watch.entropy);
+		if (slot->watch.trained)
+			ebb_progress_say(&st->progress,
+					 "%-40.60s done, %.1f s, reward %.3f, entropy %.3f nats",
+					 slot->label, slot->watch.seconds, slot->watch.reward,
+					 slot->watch.entropy);
+		else
+			ebb_progress_say(&st->progress, "%-40.60s done", slot->label);
 		log_event(st, "finished", id, "");
 		break;
 	case OUTCOME_DIVERGED:
@@ -310,14 +315,25 @@ static int refuse_strangers(const struct ebb_sweep *s, struct ebb_err *err)
 		if (!known)
 			rc = ebb_err_set(err, EBB_EINVAL,
 					 "'%s' holds trial %.*s, which this definition does not "
-					 "contain; give the changed experiment a folder of its own "
-					 "with --out",
+					 "contain: repeat the overrides it was run with (such as "
+					 "seeds=8; run.h5 keeps them) or write them into the "
+					 "definition, or give the changed experiment a folder of "
+					 "its own with --out",
 					 s->run_dir, (int)(dot - e->d_name), e->d_name);
 	}
 	if (dir)
 		closedir(dir);
 	free(path);
 	return rc;
+}
+
+int ebb_sweep_check(const struct ebb_sweep *s, struct ebb_err *err)
+{
+	int rc = ebb_dir_writable(s->run_dir, err);
+
+	if (rc == 0)
+		rc = ebb_dir_writable(s->base_dir, err);
+	return rc < 0 ? rc : refuse_strangers(s, err);
 }
 
 static int lock_run(const char *run_dir, int *fd, struct ebb_err *err)
@@ -352,6 +368,21 @@ static int write_texts(const struct ebb_sweep *s, struct ebb_err *err)
 	return rc;
 }
 
+/* Finished and whole. A damaged file is said to be so and made again. */
+static bool intact(const struct ebb_sweep *s, const char *id)
+{
+	char *path = ebb_xprintf("%s/trials/%s.h5", s->run_dir, id);
+	struct ebb_err err = EBB_ERR_INIT;
+	bool whole = ebb_file_exists(path);
+
+	if (whole && ebb_seal_check(path, &err) < 0) {
+		fprintf(stderr, "ebb run: warning: %s; the trial runs again\n", err.text);
+		whole = unlink(path) != 0;
+	}
+	free(path);
+	return whole;
+}
+
 /* Bases that are not cached yet, then trials that are not finished. */
 static void list_tasks(struct sweep_state *st)
 {
@@ -379,7 +410,7 @@ static void list_tasks(struct sweep_state *st)
 	}
 	st->n_bases = st->bases_left = n_bases;
 	for (int i = 0; i < def->n_plans; i++) {
-		if (ebb_trial_exists(st->s->run_dir, def->plan[i].id))
+		if (intact(st->s, def->plan[i].id))
 			st->result->already++;
 		else
 			st->task[st->n_tasks++] = (struct task){TASK_TRIAL, i};
@@ -396,11 +427,7 @@ int ebb_sweep_run(const struct ebb_sweep *s, struct ebb_sweep_result *result, st
 
 	memset(result, 0, sizeof *result);
 	result->planned = s->def->n_plans;
-	rc = ebb_dir_writable(s->run_dir, err);
-	if (rc == 0)
-		rc = ebb_dir_writable(s->base_dir, err);
-	if (rc == 0)
-		rc = refuse_strangers(s, err);
+	rc = ebb_sweep_check(s, err);
 	if (rc == 0)
 		rc = ebb_dir_make(s->run_dir, err);
 	if (rc == 0)

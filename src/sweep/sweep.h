@@ -26,6 +26,9 @@ struct ebb_sweep_result {
 /* The number of workers a sweep would use. */
 int ebb_sweep_jobs(const struct ebb_sweep *sweep);
 
+/* Everything that can refuse a run before it starts: folders, trials of another definition. */
+int ebb_sweep_check(const struct ebb_sweep *sweep, struct ebb_err *err);
+
 /* Run what is missing; the index is written at the start and after finished trials. A negative code
  * means that nothing was started; trials that fail are counted in the result and reported. */
 int ebb_sweep_run(const struct ebb_sweep *sweep, struct ebb_sweep_result *result,

@@ -226,6 +226,14 @@ int ebb_lab_check(const struct ebb_options *o, struct ebb_err *err)
 
 	if (rc < 0)
 		return rc;
+	/* options.def checks it against overlong.max; only the task knows the limit behind a 0 */
+	if (o->overlong.mode == EBB_OVERLONG_SOFT && o->overlong.max == 0 &&
+	    o->overlong.cache > ebb_lab_response_limit(o))
+		return ebb_err_set(err, EBB_EINVAL,
+				   "overlong.cache=%lld is larger than the response limit of %d "
+				   "tokens: every response would be fined; lower it or raise "
+				   "sample.max_tokens",
+				   (long long)o->overlong.cache, ebb_lab_response_limit(o));
 	rc = stages_of(o, &stage, &n, err);
 	free(stage);
 	return rc;

@@ -18,7 +18,7 @@ struct ebb_watch {
 	char phase[24]; /* "pretraining", "training", "evaluating" */
 	int64_t step, steps;
 	double reward, entropy, tokens_per_s, seconds;
-	bool show; /* print own lines to stderr (no parent does) */
+	bool trained; /* reward and entropy are those of a rollout batch */
 };
 
 /* Set by signal handlers; every loop looks at it between steps. 0: go on. */

@@ -312,6 +312,7 @@ int ebb_stage_close(struct ebb_trial *t, struct ebb_err *err)
 					  t->batch.n * t->batch.G);
 	t->step++;
 	if (t->watch) {
+		t->watch->trained = true;
 		t->watch->step = t->step;
 		t->watch->steps = t->o->train.steps;
 		t->watch->reward = m[EBB_M_REWARD_MEAN];
