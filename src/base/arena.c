@@ -14,8 +14,8 @@ void ebb_arena_add(struct ebb_arena *arena, void *where, size_t n, size_t size)
 		EBB_BUG("arena piece of %zu x %zu bytes", n, size);
 	if (arena->n == arena->capacity) {
 		arena->capacity = arena->capacity ? 2 * arena->capacity : 32;
-		arena->piece = ebb_xrealloc(arena->piece, (size_t)arena->capacity,
-					    sizeof *arena->piece);
+		arena->piece =
+			ebb_xrealloc(arena->piece, (size_t)arena->capacity, sizeof *arena->piece);
 	}
 	arena->piece[arena->n].where = where;
 	arena->piece[arena->n].bytes = (n * size + ALIGN - 1) / ALIGN * ALIGN + ALIGN;

@@ -14,8 +14,8 @@ void ebb_diag_add(struct ebb_diag *diag, enum ebb_severity severity, struct ebb_
 
 	if (diag->n == diag->capacity) {
 		diag->capacity = diag->capacity ? 2 * diag->capacity : 16;
-		diag->entry = ebb_xrealloc(diag->entry, (size_t)diag->capacity,
-					   sizeof *diag->entry);
+		diag->entry =
+			ebb_xrealloc(diag->entry, (size_t)diag->capacity, sizeof *diag->entry);
 	}
 	e = &diag->entry[diag->n++];
 	e->mark = mark;

@@ -135,8 +135,12 @@ int ebb_file_write(const char *path, const void *data, size_t n, struct ebb_err 
 
 int ebb_dir_make(const char *path, struct ebb_err *err)
 {
-	char *p = ebb_xstrdup(path);
+	char *p;
 	int rc = 0;
+
+	if (!path[0])
+		return ebb_err_set(err, EBB_EINVAL, "the name of a folder is empty");
+	p = ebb_xstrdup(path);
 
 	for (char *s = p + 1;; s++) {
 		char c = *s;

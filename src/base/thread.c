@@ -11,7 +11,7 @@ struct ebb_pool {
 	struct worker {
 		struct ebb_pool *pool;
 		int index;
-	} *worker;
+	} * worker;
 	pthread_mutex_t lock;
 	pthread_cond_t start, finish;
 	unsigned phase; /* counts calls of ebb_pool_run */

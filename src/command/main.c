@@ -21,7 +21,8 @@ static const struct {
 
 static int help(void)
 {
-	printf("ebb %s: a laboratory for the entropy of language-model policies under reinforcement "
+	printf("ebb %s: a laboratory for the entropy of language-model policies under "
+	       "reinforcement "
 	       "learning\n\nusage: ebb COMMAND [ARGUMENTS]\n\n",
 	       EBB_VERSION);
 	for (size_t i = 0; i < N_COMMANDS; i++)
@@ -52,6 +53,8 @@ int main(int argc, char **argv)
 
 	/* a closed pipe is an error of write(), not the end of the program */
 	signal(SIGPIPE, SIG_IGN);
+	/* inherited as ignored it would let the kernel reap our workers unseen */
+	signal(SIGCHLD, SIG_DFL);
 	ebb_record_setup();
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0) {

@@ -25,10 +25,10 @@ int ebb_command_metrics(int argc, char **argv)
 	int n, n_tasks, shown = 0;
 
 	if (pattern && (strcmp(pattern, "--help") == 0 || strcmp(pattern, "-h") == 0))
-		return ebb_command_help("metrics",
-					"  PATTERN   only those whose name or meaning contains it\n\n"
-					"Columns: full name, short name (either works), unit, axis, "
-					"meaning.\n");
+		return ebb_command_help(
+			"metrics", "  PATTERN   only those whose name or meaning contains it\n\n"
+				   "Columns: full name, short name (either works), unit, axis, "
+				   "meaning.\n");
 	if (argc > 2 || (pattern && pattern[0] == '-'))
 		return ebb_command_usage("metrics", "want at most one pattern");
 	row = ebb_metric_rows(&n);

@@ -19,8 +19,10 @@ static const char options_help[] =
 	"  --out DIR         the run directory; default data/runs/NAME\n"
 	"  --jobs N          trials side by side; default processors / run.threads\n"
 	"  --dry-run         list trials, rough time and disk; nothing runs\n\n"
-	"Run it again to continue: finished trials are kept, only missing ones run. Ctrl-C finishes the\n"
-	"steps in flight; a second Ctrl-C leaves at once.\n\n"
+	"Run it again to continue: finished trials are kept, missing ones run, an interrupted one "
+	"from\n"
+	"its start. Ctrl-C ends each trial after the step in flight; a second Ctrl-C leaves at "
+	"once.\n\n"
 	"exit status: 0 done (a diverged trial is a result), 1 some trial failed or the run was\n"
 	"interrupted, 2 usage or bad input\n";
 
@@ -76,9 +78,11 @@ static int parse(int argc, char **argv, struct arguments *a)
 				long n = strtol(value, &end, 10);
 
 				if (*end || n < 1 || n > 4096)
-					return ebb_command_usage("run",
-								 "--jobs '%s': want a number from 1 to 4096",
-								 value) + 1;
+					return ebb_command_usage(
+						       "run",
+						       "--jobs '%s': want a number from 1 to 4096",
+						       value) +
+					       1;
 				a->jobs = (int)n;
 			}
 		} else if (s[0] == '-') {
@@ -86,8 +90,11 @@ static int parse(int argc, char **argv, struct arguments *a)
 		} else if (strchr(s, '=')) {
 			a->override[a->n_overrides++] = s;
 		} else if (a->path) {
-			return ebb_command_usage("run", "two experiments, '%s' and '%s'; an override "
-							"is written key=value", a->path, s) + 1;
+			return ebb_command_usage("run",
+						 "two experiments, '%s' and '%s'; an override "
+						 "is written key=value",
+						 a->path, s) +
+			       1;
 		} else {
 			a->path = s;
 		}
@@ -127,17 +134,19 @@ static void check_figures(const struct ebb_definition *def, struct ebb_diag *dia
 		for (int k = 0; k < n; k++)
 			ebb_near_offer(&near, metric[k].brief);
 		if (!known)
-			ebb_diag_add(diag, EBB_ERROR, def->figure[i].mark,
-				     "unknown figure '%s'%s%s%s; a figure is a metric (ebb metrics) "
-				     "or one of those that ebb plot --help lists",
-				     word, near.best ? ": did you mean '" : "",
-				     near.best ? near.best : "", near.best ? "'?" : "");
+			ebb_diag_add(
+				diag, EBB_ERROR, def->figure[i].mark,
+				"unknown figure '%s'%s%s%s; a figure is a metric (ebb metrics) "
+				"or one of those that ebb plot --help lists",
+				word, near.best ? ": did you mean '" : "",
+				near.best ? near.best : "", near.best ? "'?" : "");
 	}
 }
 
 static int report(const struct ebb_sweep_result *r, const char *dir)
 {
-	fprintf(stderr, "%d trials: %d were finished, %d done now", r->planned, r->already, r->done);
+	fprintf(stderr, "%d trials: %d were finished, %d done now", r->planned, r->already,
+		r->done);
 	if (r->diverged)
 		fprintf(stderr, ", %d diverged", r->diverged);
 	if (r->failed)
@@ -188,8 +197,8 @@ int ebb_command_run(int argc, char **argv)
 	}
 	dir = a.out ? ebb_xstrdup(a.out) : ebb_path_join("data/runs", def.name);
 	{
-		struct ebb_sweep sweep = {.def = &def, .run_dir = dir, .base_dir = BASE_DIR,
-					  .jobs = a.jobs};
+		struct ebb_sweep sweep = {
+			.def = &def, .run_dir = dir, .base_dir = BASE_DIR, .jobs = a.jobs};
 		struct ebb_sweep_result result;
 
 		if (a.dry) {

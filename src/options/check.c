@@ -115,6 +115,13 @@ static void check_loss(const struct ebb_options *o, struct report *r)
 	if (o->kl.estimator == EBB_KL_FULL && o->kl.place == EBB_KL_REWARD)
 		problem(r, "kl.estimator=full works with kl.place=loss only: the reward sees drawn "
 			   "tokens, not the vocabulary; take k1 or k3");
+	if (o->kl.controller == EBB_KL_ADAPTIVE &&
+	    (o->kl.place == EBB_KL_NONE || o->kl.estimator == EBB_KL_FULL))
+		problem(r, "kl.controller=adaptive follows the estimate of drawn tokens: set kl.place "
+			   "to loss or reward, and kl.estimator to k1, k2 or k3");
+	if (o->dynamic.on != EBB_DYNAMIC_OFF && o->train.group == 1)
+		problem(r, "dynamic.on keeps groups whose responses differ, but train.group=1: raise "
+			   "train.group or set dynamic.on=off");
 	if (o->dynamic.on == EBB_DYNAMIC_TOTAL && !(o->info.coef > 0.0))
 		problem(r, "dynamic.on=total needs the information reward, but info.coef=0: set "
 			   "info.coef or use dynamic.on=correct");

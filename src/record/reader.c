@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/near.h"
 #include "record/schema.h"
+#include "record/seal.h"
 
 #define ARMS_MAX          (1 << 20)
 #define TRIALS_MAX        (1 << 24)
@@ -579,4 +580,31 @@ void ebb_array_release(struct ebb_array *a)
 	free(a->value);
 	free(a->x);
 	*a = (struct ebb_array){0};
+}
+
+int ebb_trial_option(const char *run_dir, const char *id, const char *group, const char *name,
+		     double *value, struct ebb_err *err)
+{
+	struct ebb_h5scope h5 = EBB_H5SCOPE_INIT;
+	char *path = ebb_xprintf("%s/trials/%s.h5", run_dir, id);
+	char *where = ebb_xprintf("/options/%s", group);
+	int rc = ebb_seal_check(path, err);
+	hid_t file, object, attribute;
+
+	if (rc == 0) {
+		file = ebb_h5_keep(&h5, H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT));
+		object = file < 0 ? file : ebb_h5_keep(&h5, H5Oopen(file, where, H5P_DEFAULT));
+		attribute = object < 0 || H5Aexists(object, name) <= 0
+				    ? -1
+				    : ebb_h5_keep(&h5, H5Aopen(object, name, H5P_DEFAULT));
+		if (file < 0)
+			rc = ebb_h5_fail(err, EBB_EFORMAT, "cannot open '%s'", path);
+		else if (attribute < 0 || H5Aread(attribute, H5T_NATIVE_DOUBLE, value) < 0)
+			rc = ebb_err_set(err, EBB_ENOENT, "'%s' has no number '%s.%s'", path, group,
+					 name);
+	}
+	ebb_h5scope_close(&h5);
+	free(where);
+	free(path);
+	return rc;
 }

@@ -83,6 +83,11 @@ void ebb_writer_abandon(struct ebb_writer *w);
 /* Is RUN/trials/<id>.h5 there? (complete by construction) */
 bool ebb_trial_exists(const char *run_dir, const char *id);
 
+/* A numeric option of a finished trial as it was recorded ("eval", "questions"). EBB_ENOENT: this
+ * trial's record does not have it. */
+int ebb_trial_option(const char *run_dir, const char *id, const char *group, const char *name,
+		     double *value, struct ebb_err *err);
+
 /* ---- the index ---- */
 
 /* Write RUN/run.h5 anew (tmp, fsync, rename): the definition, every arm with its settings, seeds

@@ -16,7 +16,8 @@ static void digest_of(const struct ebb_tensor_view *view, int n, char hex[65])
 	uint8_t *all = ebb_xcalloc((size_t)n + 1, 32);
 
 	for (int i = 0; i < n; i++) {
-		ebb_sha256(view[i].data, (size_t)view[i].rows * (size_t)view[i].cols * sizeof(float),
+		ebb_sha256(view[i].data,
+			   (size_t)view[i].rows * (size_t)view[i].cols * sizeof(float),
 			   all + 32 * i);
 		for (size_t k = 0; view[i].name[k]; k++)
 			all[32 * i + (int)(k % 32)] ^= (uint8_t)view[i].name[k];

@@ -25,8 +25,9 @@ static double trial_flops(const struct ebb_lab *lab)
 	const struct ebb_options *o = lab->o;
 	double rows = (double)(o->train.prompts * o->train.group);
 	double width = lab->max_prompt + lab->max_tokens;
-	double evals = 2 + (o->eval.cadence > 0 ? floor((double)o->train.steps /
-							(double)o->eval.cadence) : 0);
+	double evals =
+		2 +
+		(o->eval.cadence > 0 ? floor((double)o->train.steps / (double)o->eval.cadence) : 0);
 	double tokens = (double)o->train.steps * rows * width * (1 + 3 * (double)o->train.epochs);
 
 	tokens += evals * (double)(o->eval.questions * (o->eval.samples + 1)) * width;
@@ -41,10 +42,13 @@ static double trial_bytes(const struct ebb_lab *lab)
 
 	rows[EBB_AXIS_STEP] = (double)o->train.steps;
 	rows[EBB_AXIS_UPDATE] = (double)(o->train.steps * o->train.epochs * o->train.minibatches);
-	rows[EBB_AXIS_EVAL] = 2 + (o->eval.cadence > 0 ? (double)o->train.steps / (double)o->eval.cadence : 0);
-	rows[EBB_AXIS_SNAPSHOT] = o->record.snapshot > 0 ? (double)o->train.steps / (double)o->record.snapshot + 1 : 0;
-	ebb_fields_init(&f, lab->task, o, (int)(o->train.prompts * o->train.group),
-			lab->max_prompt, lab->max_tokens);
+	rows[EBB_AXIS_EVAL] =
+		2 + (o->eval.cadence > 0 ? (double)o->train.steps / (double)o->eval.cadence : 0);
+	rows[EBB_AXIS_SNAPSHOT] = o->record.snapshot > 0
+					  ? (double)o->train.steps / (double)o->record.snapshot + 1
+					  : 0;
+	ebb_fields_init(&f, lab->task, o, (int)(o->train.prompts * o->train.group), lab->max_prompt,
+			lab->max_tokens);
 	for (int i = 0; i < f.n; i++) {
 		static const double size[] = {8, 4, 4, 1};
 		double cell = size[f.field[i].element];
@@ -92,8 +96,9 @@ int ebb_sweep_plan_print(const struct ebb_sweep *s, FILE *out, struct ebb_err *e
 	for (int i = 0; i < def->n_arms; i++) {
 		for (int k = 0; k < i; k++) {
 			if (def->plan_of[i * def->n_seeds] == def->plan_of[k * def->n_seeds]) {
-				fprintf(out, "arms '%s' and '%s' resolve to the same options and "
-					     "share their trials\n",
+				fprintf(out,
+					"arms '%s' and '%s' resolve to the same options and "
+					"share their trials\n",
 					def->arm[k].label, def->arm[i].label);
 				break;
 			}

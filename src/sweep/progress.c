@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define LIVE_S 0.2   /* between redraws on a terminal       */
+#define LIVE_S  0.2  /* between redraws on a terminal       */
 #define QUIET_S 10.0 /* between lines where nobody watches  */
 
 void ebb_progress_init(struct ebb_progress *p, int total)
@@ -57,7 +57,8 @@ static void describe(char *text, size_t n, const struct ebb_slot *s)
 			 (long long)w->step, (long long)w->steps, w->reward, left);
 	else if (w->step > 0)
 		snprintf(text, n,
-			 "%-28.28s step %4lld/%-4lld  reward %.3f  entropy %.3f nats  %6.0f tokens/s  %s left",
+			 "%-28.28s step %4lld/%-4lld  reward %.3f  entropy %.3f nats  %6.0f "
+			 "tokens/s  %s left",
 			 s->label, (long long)w->step, (long long)w->steps, w->reward, w->entropy,
 			 w->tokens_per_s, left);
 	else

@@ -17,7 +17,7 @@ struct ebb_slot {
 
 struct ebb_progress {
 	bool terminal, colour;
-	int lines;	/* live lines on the screen now */
+	int lines; /* live lines on the screen now */
 	double last, started;
 	int total, finished; /* trials of this call */
 };

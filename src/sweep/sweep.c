@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,10 +41,13 @@ struct sweep_state {
 
 int ebb_sweep_jobs(const struct ebb_sweep *sweep)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN), threads = 1;
+	long cpus, threads = 1;
+	cpu_set_t mine;
 
 	if (sweep->jobs > 0)
 		return sweep->jobs;
+	/* what this process may use, not what the machine has */
+	cpus = sched_getaffinity(0, sizeof mine, &mine) == 0 ? CPU_COUNT(&mine) : 1;
 	if (sweep->def->n_plans > 0) {
 		const struct ebb_options *o = &sweep->def->plan[0].options;
 
@@ -96,13 +100,32 @@ static void worker_signal(int number)
 	ebb_stop_requested = 1;
 }
 
-static void catch(void (*handler)(int))
+static void catch (void (*handler)(int))
 {
 	struct sigaction a = {.sa_handler = handler};
 
 	sigemptyset(&a.sa_mask);
 	sigaction(SIGINT, &a, NULL);
 	sigaction(SIGTERM, &a, NULL);
+}
+
+/* How often the log has seen this trial start, this start included. */
+static int attempt_of(const struct sweep_state *st, const char *id)
+{
+	char *path = ebb_path_join(st->s->run_dir, "log.jsonl"), *text, *at;
+	char *want = ebb_xprintf("\"event\":\"started\",\"trial\":\"%s\"", id);
+	struct ebb_err ignored;
+	size_t n;
+	int seen = 0;
+
+	if (ebb_file_read(path, 1 << 28, &text, &n, &ignored) == 0) {
+		for (at = text; (at = strstr(at, want)); at++)
+			seen++;
+		free(text);
+	}
+	free(want);
+	free(path);
+	return seen > 0 ? seen : 1;
 }
 
 static enum outcome work(struct sweep_state *st, struct ebb_slot *slot, const struct task *task)
@@ -125,9 +148,11 @@ static enum outcome work(struct sweep_state *st, struct ebb_slot *slot, const st
 			ebb_lab_close(&lab);
 		}
 	} else {
-		struct ebb_solo solo = {.options = &plan->options, .run_dir = st->s->run_dir,
+		struct ebb_solo solo = {.options = &plan->options,
+					.run_dir = st->s->run_dir,
 					.base_dir = st->s->base_dir,
-					.label = label_of(st->s->def, task->plan), .attempt = 1,
+					.label = label_of(st->s->def, task->plan),
+					.attempt = attempt_of(st, plan->id),
 					.watch = &slot->watch};
 
 		rc = ebb_solo_run(&solo, &status, &err);
@@ -155,9 +180,9 @@ static int start(struct sweep_state *st, struct ebb_slot *slot, int task, struct
 		snprintf(slot->label, sizeof slot->label, "%.60s seed %llu",
 			 label_of(st->s->def, st->task[task].plan),
 			 (unsigned long long)plan->options.seed);
+	if (st->task[task].kind == TASK_TRIAL)
+		log_event(st, "started", plan->id, slot->label);
 	fflush(stderr);
-	if (st->log)
-		fflush(st->log);
 	pid = fork();
 	if (pid < 0)
 		return ebb_err_set(err, EBB_ENOMEM, "cannot start a worker: %s", strerror(errno));
@@ -168,14 +193,13 @@ static int start(struct sweep_state *st, struct ebb_slot *slot, int task, struct
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(OUTCOME_STOPPED);
-		catch(worker_signal);
+		catch (worker_signal);
+		signal(SIGINT, SIG_IGN);
 		outcome = work(st, slot, &st->task[task]);
 		_exit(outcome);
 	}
 	slot->pid = (int)pid;
 	st->running++;
-	if (st->task[task].kind == TASK_TRIAL)
-		log_event(st, "started", plan->id, slot->label);
 	return 0;
 }
 
@@ -218,6 +242,7 @@ static void reap(struct sweep_state *st, struct ebb_slot *slot, int wait_status)
 		break;
 	case OUTCOME_STOPPED:
 		log_event(st, "interrupted", id, "");
+		st->result->interrupted = true;
 		break;
 	default:
 		st->result->failed++;
@@ -231,29 +256,25 @@ static void parent_signal(int number)
 	ebb_stop_requested++;
 }
 
-/* Ctrl-C reaches the workers from the terminal; a signal sent to this process alone does not. */
+/* Workers ignore the terminal's Ctrl-C and listen to their parent alone, so that each request
+ * reaches each of them exactly once, however it came. */
 static void pass_on(struct sweep_state *st, int *told)
 {
-	int times = ebb_stop_requested;
-
-	if (times == *told)
-		return;
-	*told = times;
-	if (times == 1)
-		ebb_progress_say(&st->progress,
-				 "ebb run: interrupted; finishing the steps in flight");
-	if (isatty(0) && tcgetpgrp(0) == getpgrp())
-		return;
-	for (int i = 0; i < st->jobs; i++)
-		if (st->slot[i].pid)
-			kill(st->slot[i].pid, SIGTERM);
+	while (*told < ebb_stop_requested) {
+		if (++*told == 1)
+			ebb_progress_say(&st->progress,
+					 "ebb run: interrupted; finishing the steps in flight");
+		for (int i = 0; i < st->jobs; i++)
+			if (st->slot[i].pid)
+				kill(st->slot[i].pid, SIGTERM);
+	}
 }
 
 static int run_tasks(struct sweep_state *st, struct ebb_err *err)
 {
 	int told = 0, rc = 0, indexed = 0;
 
-	catch(parent_signal);
+	catch (parent_signal);
 	for (;;) {
 		int wait_status;
 		pid_t pid;
@@ -271,7 +292,10 @@ static int run_tasks(struct sweep_state *st, struct ebb_err *err)
 		for (int i = 0; pid > 0 && i < st->jobs; i++)
 			if (st->slot[i].pid == pid)
 				reap(st, &st->slot[i], wait_status);
-		if (pid == 0) {
+		for (int i = 0; pid < 0 && errno == ECHILD && i < st->jobs; i++)
+			if (st->slot[i].pid) /* somebody else took its exit status */
+				reap(st, &st->slot[i], SIGKILL);
+		if (pid <= 0) {
 			struct timespec nap = {0, 20 * 1000 * 1000};
 
 			nanosleep(&nap, NULL);
@@ -288,8 +312,9 @@ static int run_tasks(struct sweep_state *st, struct ebb_err *err)
 		ebb_progress_tick(&st->progress, st->slot, st->jobs);
 	}
 	ebb_progress_end(&st->progress);
-	catch(SIG_DFL);
-	st->result->interrupted = ebb_stop_requested > 0;
+	catch (SIG_DFL);
+	if (ebb_stop_requested && st->next < st->n_tasks)
+		st->result->interrupted = true;
 	return rc;
 }
 
@@ -327,13 +352,52 @@ static int refuse_strangers(const struct ebb_sweep *s, struct ebb_err *err)
 	return rc;
 }
 
+/* How a trial is evaluated is not part of its identity; a run whose trials were evaluated in
+ * different ways would compare what cannot be compared. */
+static int refuse_mixed_evaluation(const struct ebb_sweep *s, struct ebb_err *err)
+{
+	for (int i = 0; i < s->def->n_plans; i++) {
+		const struct ebb_plan *p = &s->def->plan[i];
+		const struct {
+			const char *name;
+			double now;
+		} option[] = {
+			{"cadence", (double)p->options.eval.cadence},
+			{"questions", (double)p->options.eval.questions},
+			{"samples", (double)p->options.eval.samples},
+			{"temperature", p->options.eval.temperature},
+		};
+
+		if (!ebb_trial_exists(s->run_dir, p->id))
+			continue;
+		for (size_t k = 0; k < sizeof option / sizeof *option; k++) {
+			struct ebb_err ignored;
+			double then;
+
+			/* a damaged record is made again, with today's settings */
+			if (ebb_trial_option(s->run_dir, p->id, "eval", option[k].name, &then,
+					     &ignored) == 0 &&
+			    then != option[k].now)
+				return ebb_err_set(
+					err, EBB_EINVAL,
+					"'%s' holds trial %s, evaluated with eval.%s=%g, "
+					"but this run asks for %g; repeat the old value, "
+					"or give this run a folder of its own with --out",
+					s->run_dir, p->id, option[k].name, then, option[k].now);
+		}
+	}
+	return 0;
+}
+
 int ebb_sweep_check(const struct ebb_sweep *s, struct ebb_err *err)
 {
 	int rc = ebb_dir_writable(s->run_dir, err);
 
 	if (rc == 0)
 		rc = ebb_dir_writable(s->base_dir, err);
-	return rc < 0 ? rc : refuse_strangers(s, err);
+	if (rc == 0)
+		rc = refuse_strangers(s, err);
+	return rc < 0 ? rc : refuse_mixed_evaluation(s, err);
 }
 
 static int lock_run(const char *run_dir, int *fd, struct ebb_err *err)
@@ -345,8 +409,9 @@ static int lock_run(const char *run_dir, int *fd, struct ebb_err *err)
 	if (*fd < 0)
 		rc = ebb_err_set(err, EBB_EIO, "cannot write '%s': %s", path, strerror(errno));
 	else if (flock(*fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-		rc = ebb_err_set(err, EBB_EBUSY, "another ebb run works on '%s'; wait for it, or "
-						 "give this one a folder of its own with --out",
+		rc = ebb_err_set(err, EBB_EBUSY,
+				 "another ebb run works on '%s'; wait for it, or "
+				 "give this one a folder of its own with --out",
 				 run_dir);
 	free(path);
 	return rc;

@@ -15,7 +15,7 @@ struct ebb_sweep {
 	const struct ebb_definition *def;
 	const char *run_dir;  /* where the record goes                        */
 	const char *base_dir; /* cache of base policies                       */
-	int jobs;	      /* workers side by side; 0: processors / threads */
+	int jobs;             /* workers side by side; 0: processors / threads */
 };
 
 struct ebb_sweep_result {

@@ -3,7 +3,8 @@
  *
  * AdamW (0.9, 0.95, 1e-8), linear warm-up, cosine to 5 % of the peak, loss = mean negative
  * log-likelihood of response tokens, gradient clip 1. Demonstrations are fresh every step: pure
- * functions of (seed, step, sequence), so that a base depends on nothing but its identity.
+ * functions of (seed, step, sequence), so that a base depends on nothing but its identity. A stage
+ * that starts from another preset's base draws from the same coordinates with its own settings.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,11 +23,22 @@
 #include "train/lab.h"
 
 #define PRETRAIN_CLIP 1.0
-#define COSINE_FLOOR 0.05
+#define COSINE_FLOOR  0.05
 
+static int stages_of(const struct ebb_options *o, struct ebb_options **stage, int *n,
+		     struct ebb_err *err);
+
+/* The stages before enter resolved: the text of a preset may change, its name alone says little. */
 static void identity_of(const struct ebb_options *o, struct ebb_buf *text)
 {
-	ebb_options_base_identity(o, ebb_task_catalog(), text);
+	struct ebb_options *stage;
+	struct ebb_err ignored; /* ebb_lab_check has been through the stages before */
+	int n;
+
+	stages_of(o, &stage, &n, &ignored);
+	for (int i = 0; i < n; i++)
+		ebb_options_base_identity(&stage[i], ebb_task_catalog(), text);
+	free(stage);
 	/* gradient slots change the order of sums and so the bits */
 	ebb_buf_printf(text, "train.slot=%lld\n", (long long)o->train.slot);
 }
@@ -80,17 +92,27 @@ static int stage_run(struct ebb_lab *lab, const struct ebb_options *o, struct eb
 	if (rc == 0)
 		rc = ebb_optim_init(&opt, &lab->layout, err);
 	for (int64_t step = 0; rc == 0 && step < o->pretrain.steps; step++) {
-		struct ebb_optim_rule rule = {
-			.lr = pretrain_lr(o, step), .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8,
-			.weight_decay = o->pretrain.weight_decay, .grad_clip = PRETRAIN_CLIP};
-		struct ebb_pass pass = {.row = row, .n = n, .stride = stride, .tau = 1,
-					.logp = logp, .entropy = entropy, .w_logp = w_logp};
+		struct ebb_optim_rule rule = {.lr = pretrain_lr(o, step),
+					      .beta1 = 0.9,
+					      .beta2 = 0.95,
+					      .eps = 1e-8,
+					      .weight_decay = o->pretrain.weight_decay,
+					      .grad_clip = PRETRAIN_CLIP};
+		struct ebb_pass pass = {.row = row,
+					.n = n,
+					.stride = stride,
+					.tau = 1,
+					.logp = logp,
+					.entropy = entropy,
+					.w_logp = w_logp};
 		int64_t n_tokens = 0;
 		double nll = 0;
 
 		for (int i = 0; i < n; i++) {
-			struct ebb_draw draw = {.seed = o->seed, .stream = EBB_STREAM_PRETRAIN,
-						.step = (uint32_t)step, .slot = (uint32_t)i};
+			struct ebb_draw draw = {.seed = o->seed,
+						.stream = EBB_STREAM_PRETRAIN,
+						.step = (uint32_t)step,
+						.slot = (uint32_t)i};
 			int32_t *t = token + (size_t)i * (size_t)(prompt + limit);
 			struct ebb_question q;
 			int k;
@@ -275,10 +297,9 @@ int ebb_base_get(struct ebb_lab *lab, const char *base_dir, struct ebb_weights *
 		/* the lock ends with its holder, also by kill -9 */
 		lock = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 		if (lock < 0 || flock(lock, LOCK_EX) < 0) {
-			rc = ebb_stop_requested
-				     ? ebb_err_set(err, EBB_ESTOP, "interrupted")
-				     : ebb_err_set(err, EBB_EIO, "cannot lock '%s': %s", lock_path,
-						   strerror(errno));
+			rc = ebb_stop_requested ? ebb_err_set(err, EBB_ESTOP, "interrupted")
+						: ebb_err_set(err, EBB_EIO, "cannot lock '%s': %s",
+							      lock_path, strerror(errno));
 			goto out;
 		}
 		rc = ebb_tensors_read(path, identity.data, view, n, err);
@@ -291,10 +312,8 @@ int ebb_base_get(struct ebb_lab *lab, const char *base_dir, struct ebb_weights *
 	if (rc == 0)
 		ebb_weights_pack(w);
 out:
-	if (lock >= 0) {
-		unlink(lock_path);
+	if (lock >= 0) /* the empty lock file stays: removing it would let a third process in */
 		close(lock);
-	}
 	free(lock_path);
 	free(path);
 	free(view);

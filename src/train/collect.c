@@ -14,12 +14,15 @@ int ebb_stage_renew(struct ebb_trial *t, struct ebb_err *err)
 	t->batch.n = 0;
 	for (; t->batch.n < t->carry.n && t->batch.n < t->batch.capacity; t->batch.n++)
 		ebb_store_copy(&t->batch, t->batch.n, &t->carry, t->batch.n);
+	t->carried = t->batch.n;
+	t->measured = false;
 	t->carry.n = 0;
 	if (t->watch)
 		snprintf(t->watch->phase, sizeof t->watch->phase, "training");
 	t->stage = STAGE_DRAW;
 	if (t->o->ref.every > 0 && t->step > 0 && t->step % t->o->ref.every == 0) {
-		t->request = (struct ebb_request){.kind = EBB_REQUEST_BLEND, .against = -1,
+		t->request = (struct ebb_request){.kind = EBB_REQUEST_BLEND,
+						  .against = -1,
 						  .policy = EBB_POLICY_REFERENCE,
 						  .mix = t->o->ref.mix};
 		return WORK;
@@ -37,7 +40,8 @@ int ebb_stage_draw(struct ebb_trial *t, struct ebb_err *err)
 		t->lab->task->question(t->o, &draw, false, &t->fresh.question[i]);
 	}
 	t->stage = STAGE_DRAWN;
-	return ebb_trial_decode(t, &t->fresh, ebb_trial_sampler(t), ebb_trial_draw(t, EBB_STREAM_DECODE), false);
+	return ebb_trial_decode(t, &t->fresh, ebb_trial_sampler(t),
+				ebb_trial_draw(t, EBB_STREAM_DECODE), false);
 }
 
 static void charge(struct ebb_trial *t, const struct ebb_store *s)
@@ -66,7 +70,7 @@ int ebb_stage_drawn(struct ebb_trial *t, struct ebb_err *err)
 		       (size_t)t->fresh.n * sizeof *t->fresh.question);
 		t->stage = STAGE_STATIC_DONE;
 		return ebb_trial_decode(t, &t->reference, EBB_POLICY_BASE,
-				  ebb_trial_draw(t, EBB_STREAM_REFERENCE), false);
+					ebb_trial_draw(t, EBB_STREAM_REFERENCE), false);
 	}
 	return NEXT;
 }
@@ -78,7 +82,7 @@ static void baseline_of(struct ebb_trial *t, struct ebb_store *s)
 	struct ebb_batch view;
 
 	t->t_sample += t->request.seconds;
-	draw.round += 2048; /* random rewards of baselines are not those of the rollouts */
+	draw.sample = 1u << 19; /* random rewards of baselines are not those of the rollouts */
 	ebb_store_judge(s, t->lab, 0, s->n, &draw);
 	view = ebb_store_batch(s, &(struct ebb_needs){0});
 	ebb_objective_shape(t->o, &view);
@@ -108,7 +112,8 @@ int ebb_stage_greedy(struct ebb_trial *t, struct ebb_err *err)
 	memcpy(t->greedy.question, t->fresh.question,
 	       (size_t)t->fresh.n * sizeof *t->fresh.question);
 	t->stage = STAGE_GREEDY_DONE;
-	return ebb_trial_decode(t, &t->greedy, ebb_trial_sampler(t), ebb_trial_draw(t, EBB_STREAM_DECODE), true);
+	return ebb_trial_decode(t, &t->greedy, ebb_trial_sampler(t),
+				ebb_trial_draw(t, EBB_STREAM_DECODE), true);
 }
 
 int ebb_stage_greedy_done(struct ebb_trial *t, struct ebb_err *err)
@@ -133,7 +138,7 @@ int ebb_stage_probe(struct ebb_trial *t, struct ebb_err *err)
 int ebb_stage_probe_done(struct ebb_trial *t, struct ebb_err *err)
 {
 	t->t_score += t->request.seconds;
-	ebb_measure_kl(&t->fresh, &t->reading);
+	ebb_measure_kl(&t->fresh, t->logp, &t->reading);
 	t->stage = STAGE_ANSWER;
 	return NEXT;
 }
@@ -172,11 +177,15 @@ static int ask_answers(struct ebb_trial *t, int n, bool with_chain, double *logp
 
 	for (int i = 0; i < n; i++)
 		t->row[i] = answer_row(t, i, with_chain, t->answer_token + (size_t)i * stride);
-	t->request = (struct ebb_request){
-		.kind = EBB_REQUEST_SCORE, .policy = ebb_trial_sampler(t), .against = -1,
-		.pass = {.row = t->row, .n = n, .stride = EBB_GOLD_MAX,
-			 .tau = t->o->sample.temperature, .logp = logp,
-			 .entropy = t->answer_entropy}};
+	t->request = (struct ebb_request){.kind = EBB_REQUEST_SCORE,
+					  .policy = ebb_trial_sampler(t),
+					  .against = -1,
+					  .pass = {.row = t->row,
+						   .n = n,
+						   .stride = EBB_GOLD_MAX,
+						   .tau = t->o->sample.temperature,
+						   .logp = logp,
+						   .entropy = t->answer_entropy}};
 	return WORK;
 }
 

@@ -6,8 +6,8 @@
 
 int ebb_stage_eval(struct ebb_trial *t, struct ebb_err *err)
 {
-	struct ebb_draw draw = {.seed = t->o->seed, .stream = EBB_STREAM_EVAL_DECODE,
-				.step = (uint32_t)t->step};
+	struct ebb_draw draw = {
+		.seed = t->o->seed, .stream = EBB_STREAM_EVAL_DECODE, .step = (uint32_t)t->step};
 
 	if (!ebb_trial_evaluates(t)) {
 		t->stage = STAGE_RENEW;
@@ -33,8 +33,8 @@ static bool same_response(const struct ebb_store *s, int a, int b)
 int ebb_stage_eval_greedy(struct ebb_trial *t, struct ebb_err *err)
 {
 	struct ebb_store *s = &t->eval;
-	struct ebb_draw draw = {.seed = t->o->seed, .stream = EBB_STREAM_EVAL_DECODE,
-				.step = (uint32_t)t->step};
+	struct ebb_draw draw = {
+		.seed = t->o->seed, .stream = EBB_STREAM_EVAL_DECODE, .step = (uint32_t)t->step};
 	double right = 0, pass = 0, distinct = 0, entropy = 0, tokens = 0, rows = s->n * s->G;
 
 	for (int i = 0; i < s->n; i++) {

@@ -5,9 +5,13 @@
 
 static struct ebb_field of_metric(const struct ebb_metric *m)
 {
-	return (struct ebb_field){.name = m->name, .unit = m->unit, .about = m->about,
-				  .source = m->source, .axis = m->axis,
-				  .element = EBB_F64_ELEMENT, .deterministic = m->deterministic};
+	return (struct ebb_field){.name = m->name,
+				  .unit = m->unit,
+				  .about = m->about,
+				  .source = m->source,
+				  .axis = m->axis,
+				  .element = EBB_F64_ELEMENT,
+				  .deterministic = m->deterministic};
 }
 
 void ebb_fields_init(struct ebb_fields *f, const struct ebb_task *task, const struct ebb_options *o,
@@ -18,7 +22,7 @@ void ebb_fields_init(struct ebb_fields *f, const struct ebb_task *task, const st
 	/* clang-format off */
 	const struct ebb_field array[EBB_N_ARRAY_FIELDS] = {
 		[EBB_FIELD_STEP] = {"axis/step", "steps", "rollout batches completed when the row was measured", "", EBB_AXIS_STEP, EBB_F64_ELEMENT, .deterministic = true},
-		[EBB_FIELD_UPDATE] = {"axis/update", "updates", "optimizer updates completed before this one", "", EBB_AXIS_UPDATE, EBB_F64_ELEMENT, .deterministic = true},
+		[EBB_FIELD_UPDATE] = {"axis/update", "updates", "optimizer updates before this one, skipped ones counted", "", EBB_AXIS_UPDATE, EBB_F64_ELEMENT, .deterministic = true},
 		[EBB_FIELD_UPDATE_STEP] = {"actor/update_of_step", "steps", "rollout batch an update belongs to", "", EBB_AXIS_UPDATE, EBB_F64_ELEMENT, .deterministic = true},
 		[EBB_FIELD_EVAL] = {"axis/eval", "steps", "rollout batches completed when evaluated", "", EBB_AXIS_EVAL, EBB_F64_ELEMENT, .deterministic = true},
 		[EBB_FIELD_SNAPSHOT] = {"axis/snapshot", "steps", "rollout batch of the stored tensors", "", EBB_AXIS_SNAPSHOT, EBB_F64_ELEMENT, .deterministic = true},

@@ -53,7 +53,8 @@ static struct ebb_model model_of(const struct ebb_lab *lab)
 
 	/* room for a prompt, a full response (a demonstration may be longer than the sampling
 	 * limit), the answer cue and the gold answer of the information reward */
-	m.T = lab->max_prompt + (demonstration > lab->max_tokens ? demonstration : lab->max_tokens) +
+	m.T = lab->max_prompt +
+	      (demonstration > lab->max_tokens ? demonstration : lab->max_tokens) +
 	      lab->task->n_cue + EBB_GOLD_MAX;
 	return m;
 }

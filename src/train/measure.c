@@ -32,8 +32,8 @@ static void measure_groups(const struct ebb_store *s, struct ebb_reading *r)
 			low = fmin(low, reward[g]);
 			high = fmax(high, reward[g]);
 			sum += reward[g];
-			right += reward[g] >= 1.0;
-			wrong += reward[g] <= 0.0;
+			right += s->verdict[i * s->G + g].reward >= 1.0;
+			wrong += s->verdict[i * s->G + g].reward <= 0.0;
 		}
 		degenerate += low == high;
 		all_correct += right == s->G;
@@ -65,9 +65,11 @@ void ebb_measure_rollouts(const struct ebb_lab *lab, const struct ebb_store *s,
 	for (int i = 0; i < rows; i++) {
 		const double *entropy = s->entropy + (size_t)i * (size_t)s->T;
 		const double *logp = s->logp + (size_t)i * (size_t)s->T;
-		struct tally *kind = s->reward[i] >= 0.5 ? &correct : &wrong;
+		const double judged = s->verdict[i].reward; /* also where training pays a coin */
+		struct tally *kind = judged >= 0.5 ? &correct : &wrong;
 		struct ebb_answer a = {.token = s->response + (size_t)i * (size_t)s->T,
-				       .n = s->length[i], .truncated = s->truncated[i],
+				       .n = s->length[i],
+				       .truncated = s->truncated[i],
 				       .entropy = entropy};
 		double h = 0;
 
@@ -88,8 +90,8 @@ void ebb_measure_rollouts(const struct ebb_lab *lab, const struct ebb_store *s,
 		kind->rows++;
 		seq += a.n ? h / a.n : 0;
 		first += a.n ? entropy[0] : 0;
-		reward += s->reward[i];
-		reward2 += s->reward[i] * s->reward[i];
+		reward += judged;
+		reward2 += judged * judged;
 		truncated += a.truncated;
 		memset(weight, 0, sizeof weight);
 		lab->task->observe(lab->o, &s->question[i / s->G], &a, &s->verdict[i], value,
@@ -137,7 +139,8 @@ void ebb_measure_logits(const struct ebb_row *row, int n, int stride, const doub
 			m2 = q2 + b2 + d * d * a * v / sum;
 			m3 = q3 + b3 + d * d * d * a * v * (a - v) / (sum * sum) +
 			     3 * d * (a * b2 - v * q2) / sum;
-			m4 += b4 + d * d * d * d * a * v * (a * a - a * v + v * v) / (sum * sum * sum) +
+			m4 += b4 +
+			      d * d * d * d * a * v * (a * a - a * v + v * v) / (sum * sum * sum) +
 			      6 * d * d * (a * a * b2 + v * v * q2) / (sum * sum) +
 			      4 * d * (a * b3 - v * q3) / sum;
 			N = sum;
@@ -156,14 +159,14 @@ void ebb_measure_logits(const struct ebb_row *row, int n, int stride, const doub
 	r->metric[EBB_M_LOGIT_SKEW_POSITION] = ratio(skew, tokens);
 }
 
-void ebb_measure_kl(const struct ebb_store *s, struct ebb_reading *r)
+void ebb_measure_kl(const struct ebb_store *s, const double *logp, struct ebb_reading *r)
 {
 	double kl = 0, k1 = 0, k2 = 0, k3 = 0, n = 0;
 
 	for (int i = 0; i < s->n * s->G; i++) {
 		for (int t = 0; t < s->length[i]; t++) {
 			size_t c = (size_t)i * (size_t)s->T + (size_t)t;
-			double d = s->logp[c] - s->ref[c];
+			double d = logp[c] - s->ref[c];
 
 			kl += s->kl[c];
 			k1 += d;
@@ -178,8 +181,8 @@ void ebb_measure_kl(const struct ebb_store *s, struct ebb_reading *r)
 	r->metric[EBB_M_KL_REF_K3] = ratio(k3, n);
 }
 
-double ebb_measure_ratio_dev(const struct ebb_store *s, const int *row, int n, const double *logp,
-			     int stride)
+double ebb_measure_ratio_dev(const struct ebb_store *s, int first, const int *row, int n,
+			     const double *logp, int stride)
 {
 	double worst = 0;
 
@@ -187,7 +190,7 @@ double ebb_measure_ratio_dev(const struct ebb_store *s, const int *row, int n, c
 		const double *sampler = s->sampler_logp + (size_t)row[i] * (size_t)s->T;
 		const double *trainer = logp + (size_t)i * (size_t)stride;
 
-		for (int t = 0; t < s->length[row[i]]; t++)
+		for (int t = 0; row[i] >= first && t < s->length[row[i]]; t++)
 			worst = fmax(worst, fabs(ebb_expm1(trainer[t] - sampler[t])));
 	}
 	return worst;

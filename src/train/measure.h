@@ -25,11 +25,13 @@ void ebb_measure_rollouts(const struct ebb_lab *lab, const struct ebb_store *s,
 void ebb_measure_logits(const struct ebb_row *row, int n, int stride, const double *moment, int V,
 			const double *entropy, struct ebb_reading *r);
 
-/* Exact KL and its estimates over the masked tokens of a store with ref and kl filled. */
-void ebb_measure_kl(const struct ebb_store *s, struct ebb_reading *r);
+/* Exact KL and its estimates over the tokens of a store with ref and kl filled; logp (rows, T) is the
+ * current policy's, which a stale sampler's is not. */
+void ebb_measure_kl(const struct ebb_store *s, const double *logp, struct ebb_reading *r);
 
-/* max |exp(logp - sampler) - 1| over the tokens of the given rows. */
-double ebb_measure_ratio_dev(const struct ebb_store *s, const int *row, int n, const double *logp,
-			     int stride);
+/* max |exp(logp - sampler) - 1| over the tokens of the given rows that are not before `first`: rows
+ * carried over from an earlier step were drawn by an earlier policy. */
+double ebb_measure_ratio_dev(const struct ebb_store *s, int first, const int *row, int n,
+			     const double *logp, int stride);
 
 #endif

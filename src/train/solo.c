@@ -15,8 +15,8 @@ static void blend(struct ebb_weights *to, const struct ebb_weights *current, dou
 		return;
 	}
 	for (size_t i = 0; i < current->layout->n_floats; i++)
-		to->flat[i] = (float)(mix * (double)current->flat[i] +
-				      (1 - mix) * (double)to->flat[i]);
+		to->flat[i] =
+			(float)(mix * (double)current->flat[i] + (1 - mix) * (double)to->flat[i]);
 	ebb_weights_pack(to);
 }
 
@@ -115,8 +115,11 @@ int ebb_solo_run(const struct ebb_solo *solo, enum ebb_status *status, struct eb
 {
 	const struct ebb_options *o = solo->options;
 	char id[EBB_ID_MAX], *trials = ebb_path_join(solo->run_dir, "trials");
-	struct ebb_trial_head head = {.id = id, .label = solo->label, .options = o,
-				      .catalog = ebb_task_catalog(), .attempt = solo->attempt};
+	struct ebb_trial_head head = {.id = id,
+				      .label = solo->label,
+				      .options = o,
+				      .catalog = ebb_task_catalog(),
+				      .attempt = solo->attempt};
 	struct ebb_writer *writer = NULL;
 	struct ebb_fields fields = {0};
 	struct ebb_trial *trial = NULL;

@@ -27,11 +27,32 @@
 enum { NEXT = 0, WORK = 1 };
 
 enum ebb_stage {
-	STAGE_EVAL, STAGE_EVAL_GREEDY, STAGE_EVAL_DONE, STAGE_RENEW, STAGE_DRAW, STAGE_DRAWN,
-	STAGE_STATIC_DONE, STAGE_GREEDY, STAGE_GREEDY_DONE, STAGE_PROBE, STAGE_PROBE_DONE,
-	STAGE_ANSWER, STAGE_PRIOR, STAGE_INFO, STAGE_KEEP, STAGE_STALE, STAGE_OLD, STAGE_OLD_DONE,
-	STAGE_REF, STAGE_REF_DONE, STAGE_PREPARE, STAGE_UPDATE, STAGE_UPDATED, STAGE_CLOSE,
-	STAGE_DONE, N_STAGES
+	STAGE_EVAL,
+	STAGE_EVAL_GREEDY,
+	STAGE_EVAL_DONE,
+	STAGE_RENEW,
+	STAGE_DRAW,
+	STAGE_DRAWN,
+	STAGE_STATIC_DONE,
+	STAGE_GREEDY,
+	STAGE_GREEDY_DONE,
+	STAGE_PROBE,
+	STAGE_PROBE_DONE,
+	STAGE_ANSWER,
+	STAGE_PRIOR,
+	STAGE_INFO,
+	STAGE_KEEP,
+	STAGE_STALE,
+	STAGE_OLD,
+	STAGE_OLD_DONE,
+	STAGE_REF,
+	STAGE_REF_DONE,
+	STAGE_PREPARE,
+	STAGE_UPDATE,
+	STAGE_UPDATED,
+	STAGE_CLOSE,
+	STAGE_DONE,
+	N_STAGES
 };
 
 struct ebb_trial {
@@ -53,7 +74,8 @@ struct ebb_trial {
 	char cause[256];
 
 	/* one step */
-	int round;
+	int round, carried; /* carried: groups of earlier steps at the head of batch          */
+	bool measured;      /* the first update of this step has been looked at              */
 	bool probe;
 	struct ebb_store fresh, batch, reference, greedy;
 	struct ebb_store eval, eval_greedy;
@@ -62,11 +84,11 @@ struct ebb_trial {
 	struct ebb_reading reading, update_reading, eval_reading;
 	double t_sample, t_score, t_update, step_started;
 	double *position_entropy, *position_count; /* (T)                                   */
-	bool *keep;				   /* (prompts)                              */
+	bool *keep;                                /* (prompts)                              */
 
 	/* one update */
 	int epoch, minibatch, *order; /* shuffled groups                     (prompts)        */
-	int *member;		      /* rows of the mini-batch              (R)              */
+	int *member;                  /* rows of the mini-batch              (R)              */
 	struct ebb_minibatch mb;
 	double *logp, *entropy, *kl, *moment, *w_logp, *w_entropy, *w_kl; /* (R, T), moment x 4 */
 
@@ -74,14 +96,13 @@ struct ebb_trial {
 	struct ebb_prompt *prompt;
 	struct ebb_sample *sample;
 	struct ebb_row *row;
-	int32_t *answer_token;		/* (R, P + T + cue + gold)                           */
+	int32_t *answer_token; /* (R, P + T + cue + gold)                           */
 	double *answer_logp, *prior_logp, *answer_entropy; /* (R, EBB_GOLD_MAX)               */
-	unsigned char *outcome;		/* (questions * samples)                             */
+	unsigned char *outcome; /* (questions * samples)                             */
 	int32_t *snap_token, *snap_start;
-	float *snap;			/* (R, T)                                            */
+	float *snap; /* (R, T)                                            */
 	struct ebb_arena arena;
 };
-
 
 /* ---- shared by the stages (trial.c) ---- */
 

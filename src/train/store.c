@@ -75,7 +75,8 @@ void ebb_store_judge(struct ebb_store *s, const struct ebb_lab *lab, int first_g
 			int row = i * s->G + g;
 			int32_t *token = s->token + (size_t)row * (size_t)(s->P + s->T);
 			const int32_t *response = s->response + (size_t)row * (size_t)s->T;
-			struct ebb_answer a = {.token = response, .n = s->length[row],
+			struct ebb_answer a = {.token = response,
+					       .n = s->length[row],
 					       .truncated = s->truncated[row]};
 
 			memcpy(token, q->prompt, (size_t)q->n_prompt * sizeof *token);
@@ -87,7 +88,7 @@ void ebb_store_judge(struct ebb_store *s, const struct ebb_lab *lab, int first_g
 
 				d.stream = EBB_STREAM_REWARD;
 				d.slot = (uint32_t)i;
-				d.sample = (uint32_t)g;
+				d.sample += (uint32_t)g;
 				s->reward[row] = ebb_uniform(&d, 0) < o->reward.random_p;
 			}
 			s->group[row] = i;

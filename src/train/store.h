@@ -10,28 +10,28 @@
 #include "train/lab.h"
 
 struct ebb_store {
-	int capacity;	/* groups                                                      */
-	int n;		/* groups in use                                               */
-	int G, P, T;	/* samples a group, longest prompt, longest response           */
+	int capacity; /* groups                                                      */
+	int n;        /* groups in use                                               */
+	int G, P, T;  /* samples a group, longest prompt, longest response           */
 	struct ebb_question *question; /* one a group                       (capacity)  */
-	double *baseline;	       /* static or greedy baseline         (capacity)  */
-	int32_t *token;	    /* prompt, then response                     (rows, P+T)  */
-	int32_t *response;  /* as the sampler wrote it                   (rows, T)    */
-	int *length;	    /* response tokens, end mark included        (rows)       */
-	bool *truncated;    /*                                           (rows)       */
-	struct ebb_verdict *verdict; /*                                  (rows)       */
-	double *reward;	    /* in [0,1]: verifier's or random            (rows)       */
-	double *shaped;	    /*                                           (rows)       */
-	double *info;	    /* rho of EI 4.6                             (rows)       */
-	double *logp;	    /* sampler's, at tau                         (rows, T)    */
-	double *sampler_logp; /* what was really drawn from              (rows, T)    */
-	double *entropy;    /* exact, nats                               (rows, T)    */
-	double *old;	    /* proximal policy: logp, or the trainer's   (rows, T)    */
-	double *ref;	    /* reference                                 (rows, T)    */
-	double *kl;	    /* exact KL to the reference                 (rows, T)    */
-	double *advantage;  /*                                           (rows, T)    */
-	unsigned char *mask; /*                                          (rows, T)    */
-	int *group;	    /* group of a row                            (rows)       */
+	double *baseline;              /* static or greedy baseline         (capacity)  */
+	int32_t *token;                /* prompt, then response                     (rows, P+T)  */
+	int32_t *response;             /* as the sampler wrote it                   (rows, T)    */
+	int *length;                   /* response tokens, end mark included        (rows)       */
+	bool *truncated;               /*                                           (rows)       */
+	struct ebb_verdict *verdict;   /*                                  (rows)       */
+	double *reward;                /* in [0,1]: verifier's or random            (rows)       */
+	double *shaped;                /*                                           (rows)       */
+	double *info;                  /* rho of EI 4.6                             (rows)       */
+	double *logp;                  /* sampler's, at tau                         (rows, T)    */
+	double *sampler_logp;          /* what was really drawn from              (rows, T)    */
+	double *entropy;               /* exact, nats                               (rows, T)    */
+	double *old;                   /* proximal policy: logp, or the trainer's   (rows, T)    */
+	double *ref;                   /* reference                                 (rows, T)    */
+	double *kl;                    /* exact KL to the reference                 (rows, T)    */
+	double *advantage;             /*                                           (rows, T)    */
+	unsigned char *mask;           /*                                          (rows, T)    */
+	int *group;                    /* group of a row                            (rows)       */
 };
 
 void ebb_store_register(struct ebb_store *s, struct ebb_arena *arena, int capacity, int G, int P,

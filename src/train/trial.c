@@ -21,7 +21,7 @@ void ebb_trial_set(struct ebb_trial *t, enum ebb_array_field f, const void *data
 
 /* Every metric of the axis, then the row. */
 int ebb_trial_row(struct ebb_trial *t, enum ebb_axis axis, const struct ebb_reading *r,
-		     struct ebb_err *err)
+		  struct ebb_err *err)
 {
 	for (int i = 0; i < t->fields->n_metrics; i++)
 		if (t->fields->field[i].axis == axis)
@@ -42,10 +42,12 @@ void ebb_trial_diverge(struct ebb_trial *t, const char *cause)
 
 /* Decode G samples of each of the store's first n questions into the store's arrays. */
 int ebb_trial_decode(struct ebb_trial *t, struct ebb_store *s, enum ebb_policy policy,
-		      struct ebb_draw draw, bool greedy)
+		     struct ebb_draw draw, bool greedy)
 {
 	const struct ebb_options *o = t->o;
 	bool training = draw.stream == EBB_STREAM_DECODE && !greedy;
+	bool limited =
+		training || draw.stream == EBB_STREAM_REFERENCE; /* the same rule of drawing */
 
 	for (int i = 0; i < s->n; i++) {
 		t->prompt[i] = (struct ebb_prompt){s->question[i].prompt, s->question[i].n_prompt};
@@ -55,26 +57,39 @@ int ebb_trial_decode(struct ebb_trial *t, struct ebb_store *s, enum ebb_policy p
 			t->sample[i * s->G + g] = (struct ebb_sample){i, draw};
 		}
 	}
-	t->request = (struct ebb_request){
-		.kind = EBB_REQUEST_DECODE, .policy = policy, .against = -1,
-		.decode = {.prompt = t->prompt, .n_prompts = s->n, .sample = t->sample,
-			   .n = s->n * s->G, .stride = s->T, .max_tokens = s->T,
-			   .eos = t->lab->task->eos, .tau = o->sample.temperature, .top_p = 1,
-			   .greedy = greedy, .token = s->response, .length = s->length,
-			   .truncated = s->truncated, .logp = s->logp,
-			   .sampler_logp = s->sampler_logp, .entropy = s->entropy}};
-	if (training) {
+	t->request = (struct ebb_request){.kind = EBB_REQUEST_DECODE,
+					  .policy = policy,
+					  .against = -1,
+					  .decode = {.prompt = t->prompt,
+						     .n_prompts = s->n,
+						     .sample = t->sample,
+						     .n = s->n * s->G,
+						     .stride = s->T,
+						     .max_tokens = s->T,
+						     .eos = t->lab->task->eos,
+						     .tau = o->sample.temperature,
+						     .top_p = 1,
+						     .greedy = greedy,
+						     .token = s->response,
+						     .length = s->length,
+						     .truncated = s->truncated,
+						     .logp = s->logp,
+						     .sampler_logp = s->sampler_logp,
+						     .entropy = s->entropy}};
+	if (limited) {
 		t->request.decode.top_p = o->sample.top_p;
 		t->request.decode.top_k = (int)o->sample.top_k;
-		if (o->sample.mismatch == EBB_MISMATCH_NOISE)
-			t->request.decode.noise = o->sample.noise;
 	}
+	if (training && o->sample.mismatch == EBB_MISMATCH_NOISE)
+		t->request.decode.noise = o->sample.noise;
 	return WORK;
 }
 
 struct ebb_draw ebb_trial_draw(const struct ebb_trial *t, enum ebb_stream stream)
 {
-	return (struct ebb_draw){.seed = t->o->seed, .stream = stream, .step = (uint32_t)t->step,
+	return (struct ebb_draw){.seed = t->o->seed,
+				 .stream = stream,
+				 .step = (uint32_t)t->step,
 				 .round = (uint32_t)t->round};
 }
 
@@ -89,10 +104,15 @@ int ebb_trial_score(struct ebb_trial *t, struct ebb_store *s, enum ebb_policy po
 		t->row[i] = (struct ebb_row){s->token + (size_t)i * (size_t)(s->P + s->T), n_prompt,
 					     n_prompt + s->length[i]};
 	}
-	t->request = (struct ebb_request){
-		.kind = EBB_REQUEST_SCORE, .policy = policy, .against = against,
-		.pass = {.row = t->row, .n = rows, .stride = s->T, .tau = t->o->sample.temperature,
-			 .logp = t->logp, .entropy = t->entropy}};
+	t->request = (struct ebb_request){.kind = EBB_REQUEST_SCORE,
+					  .policy = policy,
+					  .against = against,
+					  .pass = {.row = t->row,
+						   .n = rows,
+						   .stride = s->T,
+						   .tau = t->o->sample.temperature,
+						   .logp = t->logp,
+						   .entropy = t->entropy}};
 	return WORK;
 }
 
@@ -185,9 +205,8 @@ bool ebb_trial_at_rest(const struct ebb_trial *t)
 
 int ebb_trial_policies(const struct ebb_trial *t)
 {
-	return EBB_POLICY_RING + (t->o->sample.mismatch == EBB_MISMATCH_STALE
-					  ? (int)t->o->sample.stale
-					  : 0);
+	return EBB_POLICY_RING +
+	       (t->o->sample.mismatch == EBB_MISMATCH_STALE ? (int)t->o->sample.stale : 0);
 }
 
 static void register_scratch(struct ebb_trial *t, int groups, int G, int P, int T)
@@ -216,8 +235,7 @@ static void register_scratch(struct ebb_trial *t, int groups, int G, int P, int 
 	ebb_arena_add(a, &t->prompt, prompts, sizeof *t->prompt);
 	ebb_arena_add(a, &t->sample, largest, sizeof *t->sample);
 	ebb_arena_add(a, &t->row, R, sizeof *t->row);
-	ebb_arena_add(a, &t->answer_token,
-		      R * (size_t)(P + T + t->lab->task->n_cue + EBB_GOLD_MAX),
+	ebb_arena_add(a, &t->answer_token, R * (size_t)(P + T + t->lab->task->n_cue + EBB_GOLD_MAX),
 		      sizeof *t->answer_token);
 	ebb_arena_add(a, &t->answer_logp, R * EBB_GOLD_MAX, sizeof *t->answer_logp);
 	ebb_arena_add(a, &t->prior_logp, R * EBB_GOLD_MAX, sizeof *t->prior_logp);
@@ -263,8 +281,8 @@ int ebb_trial_open(struct ebb_trial **out, struct ebb_lab *lab, struct ebb_write
 	}
 	t->eval.n = t->eval_greedy.n = questions;
 	for (int i = 0; i < questions; i++) {
-		struct ebb_draw draw = {.seed = o->seed, .stream = EBB_STREAM_EVAL_QUESTION,
-					.slot = (uint32_t)i};
+		struct ebb_draw draw = {
+			.seed = o->seed, .stream = EBB_STREAM_EVAL_QUESTION, .slot = (uint32_t)i};
 
 		lab->task->question(o, &draw, true, &t->eval.question[i]);
 		t->eval_greedy.question[i] = t->eval.question[i];

@@ -37,7 +37,7 @@ struct ebb_request {
 	struct ebb_optim_rule rule;
 	/* filled by the runner */
 	double grad_norm; /* UPDATE: before clipping; not finite: nothing was changed */
-	double seconds;	  /* wall time of the request                                 */
+	double seconds;   /* wall time of the request                                 */
 };
 
 struct ebb_trial;

@@ -11,8 +11,8 @@ int ebb_stage_stale(struct ebb_trial *t, struct ebb_err *err)
 	if (t->o->sample.mismatch != EBB_MISMATCH_STALE)
 		return NEXT;
 	/* the ring's oldest copy has served; today's weights take its place */
-	t->request = (struct ebb_request){.kind = EBB_REQUEST_BLEND, .against = -1, .mix = 1,
-					  .policy = ebb_trial_sampler(t)};
+	t->request = (struct ebb_request){
+		.kind = EBB_REQUEST_BLEND, .against = -1, .mix = 1, .policy = ebb_trial_sampler(t)};
 	return WORK;
 }
 
@@ -178,12 +178,20 @@ int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
 	int n = deal(t), rc;
 
 	ebb_reading_clear(&t->update_reading);
-	t->mb = (struct ebb_minibatch){
-		.o = o, .batch = &t->view, .row = t->member, .n = n, .stride = s->T,
-		.kl_coef = t->kl_coef, .limit = s->T, .logp = t->logp, .entropy = t->entropy,
-		.kl = t->needs.exact_kl ? t->kl : NULL, .w_logp = t->w_logp,
-		.w_entropy = t->w_entropy, .w_kl = t->needs.exact_kl ? t->w_kl : NULL,
-		.private_ = t->mb.private_};
+	t->mb = (struct ebb_minibatch){.o = o,
+				       .batch = &t->view,
+				       .row = t->member,
+				       .n = n,
+				       .stride = s->T,
+				       .kl_coef = t->kl_coef,
+				       .limit = s->T,
+				       .logp = t->logp,
+				       .entropy = t->entropy,
+				       .kl = t->needs.exact_kl ? t->kl : NULL,
+				       .w_logp = t->w_logp,
+				       .w_entropy = t->w_entropy,
+				       .w_kl = t->needs.exact_kl ? t->w_kl : NULL,
+				       .private_ = t->mb.private_};
 	rc = ebb_weigh_begin(&t->mb, err);
 	if (rc < 0)
 		return rc;
@@ -199,19 +207,29 @@ int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
 		t->row[i] = (struct ebb_row){s->token + (size_t)row * (size_t)(s->P + s->T),
 					     n_prompt, n_prompt + s->length[row]};
 	}
-	t->request = (struct ebb_request){
-		.kind = EBB_REQUEST_UPDATE, .policy = EBB_POLICY_CURRENT,
-		.against = t->needs.exact_kl ? (int)EBB_POLICY_REFERENCE : -1,
-		.pass = {.row = t->row, .n = n, .stride = s->T, .tau = o->sample.temperature,
-			 .logp = t->logp, .entropy = t->entropy,
-			 .kl = t->needs.exact_kl ? t->kl : NULL,
-			 .moment = t->epoch == 0 && t->minibatch == 0 ? t->moment : NULL,
-			 .w_logp = t->w_logp, .w_entropy = t->w_entropy,
-			 .w_kl = t->needs.exact_kl ? t->w_kl : NULL,
-			 .weigh = ebb_weigh_rows, .ctx = &t->mb},
-		.rule = {.lr = ebb_trial_lr(t), .beta1 = o->train.beta1,
-			 .beta2 = o->train.beta2, .eps = 1e-8,
-			 .weight_decay = o->train.weight_decay, .grad_clip = o->train.grad_clip}};
+	t->request =
+		(struct ebb_request){.kind = EBB_REQUEST_UPDATE,
+				     .policy = EBB_POLICY_CURRENT,
+				     .against = t->needs.exact_kl ? (int)EBB_POLICY_REFERENCE : -1,
+				     .pass = {.row = t->row,
+					      .n = n,
+					      .stride = s->T,
+					      .tau = o->sample.temperature,
+					      .logp = t->logp,
+					      .entropy = t->entropy,
+					      .kl = t->needs.exact_kl ? t->kl : NULL,
+					      .moment = t->measured ? NULL : t->moment,
+					      .w_logp = t->w_logp,
+					      .w_entropy = t->w_entropy,
+					      .w_kl = t->needs.exact_kl ? t->w_kl : NULL,
+					      .weigh = ebb_weigh_rows,
+					      .ctx = &t->mb},
+				     .rule = {.lr = ebb_trial_lr(t),
+					      .beta1 = o->train.beta1,
+					      .beta2 = o->train.beta2,
+					      .eps = 1e-8,
+					      .weight_decay = o->train.weight_decay,
+					      .grad_clip = o->train.grad_clip}};
 	t->stage = STAGE_UPDATED;
 	return WORK;
 }
@@ -224,9 +242,11 @@ int ebb_stage_updated(struct ebb_trial *t, struct ebb_err *err)
 
 	t->t_update += t->request.seconds;
 	ebb_weigh_finish(&t->mb, &w);
-	if (t->epoch == 0 && t->minibatch == 0) {
-		t->reading.metric[EBB_M_RATIO_MAX_DEV] = ebb_measure_ratio_dev(
-			&t->batch, t->member, t->mb.n, t->logp, t->mb.stride);
+	if (!t->measured) { /* exactly on-policy: no update of this step came before */
+		t->measured = true;
+		t->reading.metric[EBB_M_RATIO_MAX_DEV] =
+			ebb_measure_ratio_dev(&t->batch, t->carried * t->batch.G, t->member,
+					      t->mb.n, t->logp, t->mb.stride);
 		ebb_measure_logits(t->row, t->mb.n, t->mb.stride, t->moment,
 				   t->lab->task->vocabulary, t->entropy, &t->reading);
 	}
@@ -255,7 +275,7 @@ int ebb_stage_updated(struct ebb_trial *t, struct ebb_err *err)
 		return rc;
 	if (!isfinite(w.loss) || !isfinite(t->request.grad_norm)) {
 		ebb_trial_diverge(t, isfinite(w.loss) ? "the gradient norm is not finite"
-					    : "the loss is not finite");
+						      : "the loss is not finite");
 		return NEXT;
 	}
 	next_update(t);

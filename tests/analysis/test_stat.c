@@ -85,7 +85,12 @@ Test(stat, final_value_is_the_mean_of_the_last_tenth)
 	CLOSE(ebb_final_value(few, 3), 9.0, 0); /* at least one row */
 	CLOSE(ebb_final_value(v, 19), 18.0, 0);
 	CLOSE(ebb_final_value(v, 7), 6.0, 0); /* a tenth of seven rows is none: the last */
-	few[2] = NAN;
+	few[2] = NAN; /* not measured there: the last row that was */
+	CLOSE(ebb_final_value(few, 3), 2.0, 0);
+	for (int i = 0; i < 30; i++) /* measured at every tenth row only */
+		v[i] = i % 10 == 0 ? i : NAN;
+	CLOSE(ebb_final_value(v, 30), 20.0, 0);
+	few[0] = few[1] = NAN;
 	cr_assert(isnan(ebb_final_value(few, 3)));
 	cr_assert(isnan(ebb_final_value(few, 0)));
 }

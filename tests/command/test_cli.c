@@ -106,6 +106,8 @@ Test(cli, bad_definitions_say_where_and_what_and_leave_nothing)
 		{"name: x\ntrain: {lr: [1, 2]}\n", {"x.yaml:2:13: error", "sweep", NULL}},
 		{"name: x\nalgorithm: grop\n", {"x.yaml:2:12: error", "grpo", NULL}},
 		{"name: x\ntrain: {steps: many}\n", {"x.yaml:2:16: error", "many", NULL}},
+		{"name: x\nfigures: [entropy, accurcy]\n",
+		 {"x.yaml:2:20: error", "accuracy", NULL}},
 		{"name: x\nsweep: {algorithm: [grpo, dapo\n", {"x.yaml:", "error", NULL}},
 	};
 
@@ -153,12 +155,13 @@ Test(cli, dry_run_writes_nothing)
 /* Two user-defined algorithms that resolve to the same options: one trial, difference 0. */
 Test(cli, equal_arms_run_once_and_differ_by_nothing)
 {
-	put("twins.yaml", "name: twins\n"
-			  "algorithms:\n"
-			  "  one: {from: grpo, clip.high: 0.28}\n"
-			  "  two: {from: dapo, loss.aggregate: seq-mean-token-mean, dynamic.on: off,\n"
-			  "        overlong.mode: off, reward.scale: zero_one}\n"
-			  "sweep: {algorithm: [one, two]}\nseeds: 2\n");
+	put("twins.yaml",
+	    "name: twins\n"
+	    "algorithms:\n"
+	    "  one: {from: grpo, clip.high: 0.28}\n"
+	    "  two: {from: dapo, loss.aggregate: seq-mean-token-mean, dynamic.on: off,\n"
+	    "        overlong.mode: off, reward.scale: zero_one}\n"
+	    "sweep: {algorithm: [one, two]}\nseeds: 2\n");
 	cr_assert_eq(ebb("run twins.yaml " TINY), 0, "%s", output.data);
 	says("2 trials: 0 were finished, 2 done now");
 	cr_assert_eq(ebb("compare data/runs/twins --metric entropy --json"), 0, "%s", output.data);
@@ -168,18 +171,38 @@ Test(cli, equal_arms_run_once_and_differ_by_nothing)
 Test(cli, a_run_continues_what_is_missing_and_refuses_strangers)
 {
 	cr_assert_eq(ebb("run algorithm=grpo seeds=1 " TINY "--out r"), 0, "%s", output.data);
-	cr_assert_eq(ebb("run algorithm=grpo,dapo seeds=2 " TINY "--out r"), 0, "%s",
-		     output.data);
+	cr_assert_eq(ebb("run algorithm=grpo,dapo seeds=2 " TINY "--out r"), 0, "%s", output.data);
 	says("4 trials: 1 were finished, 3 done now");
 	cr_assert_eq(ebb("run algorithm=grpo,dapo seeds=2 " TINY "--out r"), 0);
 	says("4 trials: 4 were finished, 0 done now");
 	cr_assert_eq(ebb("run algorithm=dapo seeds=1 " TINY "--out r"), 2);
 	says("--out");
+	cr_assert_eq(ebb("run algorithm=dapo seeds=1 " TINY "--out r --dry-run"), 2);
+	cr_assert_eq(ebb("run algorithm=grpo,dapo seeds=2 " TINY "--out r eval.cadence=1"), 2);
+	says("eval.cadence=20");
+	cr_assert_eq(ebb("run algorithm=grpo " TINY "--out --dry-run"), 2);
+	cr_assert_eq(ebb("run algorithm=grpo " TINY "--out="), 2);
 	cr_assert(there("r/run.h5") && there("r/resolved.yaml") && there("r/log.jsonl"));
 	cr_assert_eq(ebb("compare r --metric no_such"), 2);
 	cr_assert_eq(ebb("compare r --metric entorpy"), 2);
 	says("entropy");
 	cr_assert_eq(ebb("fit r"), 0, "%s", output.data);
+}
+
+/* A flipped byte in a finished trial is noticed and the trial made again. */
+Test(cli, a_damaged_trial_runs_again)
+{
+	char *line =
+		ebb_xprintf("cd %s && f=$(ls r/trials/*.h5 | head -1) && "
+			    "printf '\\377' | dd of=$f bs=1 seek=5000 conv=notrunc 2>/dev/null",
+			    dir);
+
+	cr_assert_eq(ebb("run algorithm=grpo seeds=2 " TINY "--out r"), 0, "%s", output.data);
+	cr_assert_eq(system(line), 0);
+	cr_assert_eq(ebb("run algorithm=grpo seeds=2 " TINY "--out r"), 0, "%s", output.data);
+	says("damaged");
+	says("2 trials: 1 were finished, 1 done now");
+	free(line);
 }
 
 /* The bytes of a run do not depend on how many workers made it. */
@@ -193,7 +216,8 @@ Test(cli, jobs_change_no_byte)
 		char *line = ebb_xprintf(
 			"cd %s && for f in one/trials/*.h5; do for d in /actor /reward /eval "
 			"/position /snapshot /logits /clip_ratio; do "
-			"h5diff -q $f two/trials/$(basename $f) $d || exit 1; done; done", dir);
+			"h5diff -q $f two/trials/$(basename $f) $d || exit 1; done; done",
+			dir);
 
 		cr_assert_eq(system(line), 0);
 		free(line);

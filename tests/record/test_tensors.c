@@ -41,8 +41,7 @@ Test(tensors, round_trip_and_refusals)
 	for (size_t i = 0; i + 32 < n; i += n / 97 + 1) {
 		text[i] ^= 4;
 		cr_assert_eq(ebb_file_write(path, text, n, &err), 0);
-		cr_assert_eq(ebb_tensors_read(path, "me", in, 2, &err), EBB_EFORMAT, "byte %zu",
-			     i);
+		cr_assert_eq(ebb_tensors_read(path, "me", in, 2, &err), EBB_EFORMAT, "byte %zu", i);
 		text[i] ^= 4;
 	}
 	cr_assert_eq(ebb_file_write(path, text, n / 2, &err), 0);
