@@ -17,7 +17,8 @@
 struct ebb_watch {
 	char phase[24]; /* "pretraining", "training", "evaluating" */
 	int64_t step, steps;
-	double reward, entropy, tokens_per_s, seconds;
+	double reward; /* mean of the step; while pretraining the loss, nats a token */
+	double entropy, tokens_per_s, seconds;
 	bool trained; /* reward and entropy are those of a rollout batch */
 };
 

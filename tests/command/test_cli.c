@@ -93,6 +93,30 @@ Test(cli, help_and_version)
 	cr_assert_eq(ebb("run"), 2);
 	cr_assert_eq(ebb("run --frobnicate"), 2);
 	cr_assert_eq(ebb("run a.yaml --jobs 0"), 2);
+	cr_assert_eq(ebb("metrics kl_ref"), 0);
+	says("exact KL to the reference");
+	cr_assert_eq(ebb("metrics no_such_thing"), 2);
+}
+
+/* A script that asked for data and got none must hear of it. */
+Test(cli, output_that_cannot_be_written_is_a_failure)
+{
+	if (access("/dev/full", W_OK) != 0)
+		cr_skip_test("no /dev/full here");
+	cr_assert_eq(ebb("options >/dev/full"), 2);
+	cr_assert_eq(ebb("metrics >/dev/full"), 2);
+}
+
+/* Daemons and job runners start their children so; the wait for workers must still end. */
+Test(cli, an_inherited_sigchld_ignore_does_not_hang)
+{
+	char *line = ebb_xprintf("cd %s && sh -c \"trap '' CHLD; exec timeout 60 %s run "
+				 "algorithm=grpo seeds=1 %s --out r\" >/dev/null 2>&1",
+				 dir, getenv("EBB_EXE"), TINY);
+	int status = system(line);
+
+	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%d", status);
+	free(line);
 }
 
 Test(cli, bad_definitions_say_where_and_what_and_leave_nothing)
