@@ -4,6 +4,7 @@
 #   make demo     the main job: a real sweep, its figures, its comparison (about a minute)
 #   make test     every test but the slow suite
 #   make strict   every test under address and undefined-behaviour sanitizers
+#   make soak     300 kill -9 at random moments, a full disk, too little memory: the same bytes (minutes)
 #   make bench    speed on this machine, next to plain PyTorch where one can be imported
 #   make clean    remove the build folders
 
@@ -12,7 +13,7 @@ PACKAGES = build-essential meson pkg-config libhdf5-dev hdf5-tools libgsl-dev li
 	libjansson-dev libcriterion-dev gnuplot-nox fonts-dejavu-core
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: all packages demo test strict bench clean
+.PHONY: all packages demo test strict soak bench clean
 all: packages
 	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) . --buildtype=release
 	@ninja -C $(BUILD) ebb
@@ -43,6 +44,9 @@ strict: packages
 	@[ -f $(BUILD)-strict/build.ninja ] || meson setup $(BUILD)-strict . --buildtype=release \
 		-Db_sanitize=address,undefined -Db_lundef=false -Dcuda=disabled
 	meson test -C $(BUILD)-strict --setup strict --no-suite slow --print-errorlogs
+
+soak: all
+	tests/soak/soak.py $(BUILD)/ebb --kills 300 --full-disk --no-memory
 
 bench: all
 	meson test -C $(BUILD) --benchmark --verbose

@@ -6,10 +6,12 @@
 #   SEEDS[(p-1)*N+k]          block: x value, an empty line between seeds
 #   LOST[j] LOST_STYLE[j] LOST_PANEL[j], j = 1..N_LOST   curves of trials that diverged
 #   KEY_CHARS                 letters of the longest label
+#   SEED_WIDTH SEED_FADE      of the hairlines; SEED_NOTE for the key, or empty
 LINE = 27.0
 below = KEY_CHARS > 30
 key_cols = KEY_CHARS > 48 ? 1 : 2
-key_height = below ? LINE * ceil(1.0 * N / key_cols) + 14 : 0
+rows = N + (SEED_NOTE ne '' ? 1 : 0)
+key_height = below ? LINE * ceil(1.0 * rows / key_cols) + 14 : 0
 
 x0 = px(146)
 x1 = below ? 1 - px(30) : 1 - px(102 + 11 * KEY_CHARS)
@@ -31,7 +33,7 @@ do for [p=1:P] {
 	set label 2 YLABEL[p] at screen px(30), screen (top - 0.5 * height) center rotate by 90 font ',16' textcolor rgb INK
 	set format x (p == P ? '%g' : '')
 	if (p == P) { set xlabel XLABEL offset 0, 0.3 }
-	plot for [k=1:N] SEEDS[(p-1)*N+k] using 1:2 with lines lw 0.7 lc rgb fade(STYLE[k], 150) notitle, \
+	plot for [k=1:N] SEEDS[(p-1)*N+k] using 1:2 with lines lw SEED_WIDTH lc rgb fade(STYLE[k], SEED_FADE) notitle, \
 	     for [k=1:N] MEAN[(p-1)*N+k] using 1:3:4 with filledcurves lc rgb COLOR[STYLE[k]] notitle, \
 	     for [j=1:N_LOST] LOST[j] using (LOST_PANEL[j] == p ? $1 : NaN):2 with lines lw 1.2 dt 3 lc rgb COLOR[LOST_STYLE[j]] notitle, \
 	     for [k=1:N] MEAN[(p-1)*N+k] using 1:2 with linespoints ls STYLE[k] pi (-EVERY[k]) notitle
@@ -48,5 +50,6 @@ if (below) {
 } else {
 	set key at screen (x1 + px(14)), screen y1 left top Left reverse samplen 2.2 spacing 1.3 vertical maxcols 1
 }
-plot for [k=1:N] NaN with linespoints ls STYLE[k] title LABEL[k]
+plot for [k=1:N] NaN with linespoints ls STYLE[k] title LABEL[k], \
+     for [k=N+1:rows] NaN with lines lw SEED_WIDTH lc rgb '#888888' title SEED_NOTE
 unset multiplot

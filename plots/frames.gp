@@ -1,15 +1,16 @@
 # Many arms (9 to 30): a small frame each, the other arms' means in grey behind it.
-# Variables as in bands.gp; with two panels both metrics share a frame, one colour each.
-COLS = N <= 12 ? 4 : N <= 20 ? 5 : 6
+# Variables as in bands.gp, COLS frames side by side, labels of TITLE_LINES lines; with two panels
+# both metrics share a frame, one colour each.
 ROWS = int(ceil(1.0 * N / COLS))
 key_height = P > 1 ? 34 : 0
+title_height = 22 * (TITLE_LINES - 1)
 
 x0 = px(130)
 x1 = 1 - px(30)
 y0 = FOOT + py(84)
-y1 = 1 - py(96 + key_height)
+y1 = 1 - py(96 + key_height + title_height)
 gap_x = px(44)
-gap_y = py(48)
+gap_y = py(48 + title_height)
 width = (x1 - x0 - (COLS - 1) * gap_x) / COLS
 height = (y1 - y0 - (ROWS - 1) * gap_y) / ROWS
 
@@ -38,7 +39,7 @@ do for [k=1:N] {
 	set rmargin at screen x0 + col * (width + gap_x) + width
 	set tmargin at screen y1 - row * (height + gap_y)
 	set bmargin at screen y1 - row * (height + gap_y) - height
-	set label 2 LABEL[k] at graph 0, graph 1 offset 0, 0.7 left font ',14' textcolor rgb INK
+	set label 2 LABEL[k] at graph 0, screen y1 - row * (height + gap_y) + py((TITLE_LINES > 1 ? 19 : 14) + 0.66 * title_height) left font ',13' textcolor rgb INK
 	set format y (col == 0 ? '%g' : '')
 	set format x (k + COLS > N ? '%g' : '')
 	unset xlabel
@@ -48,7 +49,7 @@ do for [k=1:N] {
 		set label 4 XLABEL at screen 0.5 * (x0 + x1), screen FOOT + py(26) center font ',16' textcolor rgb INK
 	}
 	plot for [i=1:(P == 1 ? N : 1)] MEAN[i] using 1:(P == 1 && i != k ? $2 : NaN) with lines lw 0.7 lc rgb '#c4c4c4', \
-	     for [p=1:P] SEEDS[(p-1)*N+k] using 1:2 with lines lw 0.6 lc rgb fade(p, 150), \
+	     for [p=1:P] SEEDS[(p-1)*N+k] using 1:2 with lines lw SEED_WIDTH lc rgb fade(p, SEED_FADE), \
 	     for [p=1:P] MEAN[(p-1)*N+k] using 1:3:4 with filledcurves lc rgb COLOR[p], \
 	     for [j=1:N_LOST] LOST[j] using (LOST_ARM[j] == k ? $1 : NaN):2 with lines lw 1.2 dt 3 lc rgb COLOR[LOST_PANEL[j]], \
 	     for [p=1:P] MEAN[(p-1)*N+k] using 1:2 with lines lw 2.2 lc rgb COLOR[p]

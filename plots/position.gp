@@ -1,19 +1,19 @@
 # Entropy by position in the response, a frame per arm: the first, the middle and the last step.
 #
-#   N arms; LABEL[k]; WHEN[t], t = 1..3 (T of them): the words for the steps
+#   N arms, COLS frames side by side; LABEL[k] of TITLE_LINES lines; WHEN[t], t = 1..3 (T of them): the words for the steps
 #   CURVE[(k-1)*T+t]   block: position mean low high n; EVERY positions between markers
 #   LONGEST response, HIGH end of the ordinate
 array SHADE[3] = ['#8CC4E6', '#2E7EBB', '#08306B']
 array FORM[3] = [7, 5, 9]
-COLS = N == 1 ? 1 : N <= 4 ? 2 : N <= 9 ? 3 : 4
+title_height = 25 * (TITLE_LINES - 1)
 ROWS = int(ceil(1.0 * N / COLS))
 
 x0 = px(104)
 x1 = 1 - px(30)
 y0 = FOOT + py(84)
-y1 = 1 - py(124)
+y1 = 1 - py(124 + title_height)
 gap_x = px(48)
-gap_y = py(56)
+gap_y = py(56 + title_height)
 width = (x1 - x0 - (COLS - 1) * gap_x) / COLS
 height = (y1 - y0 - (ROWS - 1) * gap_y) / ROWS
 
@@ -29,7 +29,7 @@ do for [k=1:N] {
 	set rmargin at screen x0 + col * (width + gap_x) + width
 	set tmargin at screen y1 - row * (height + gap_y)
 	set bmargin at screen y1 - row * (height + gap_y) - height
-	set label 2 LABEL[k] at graph 0, graph 1 offset 0, 0.7 left font ',15' textcolor rgb INK
+	set label 2 LABEL[k] at graph 0, screen y1 - row * (height + gap_y) + py((TITLE_LINES > 1 ? 21 : 16) + 0.66 * title_height) left font ',15' textcolor rgb INK
 	set format y (col == 0 ? '%g' : '')
 	set format x (k + COLS > N ? '%g' : '')
 	if (k == 1) {

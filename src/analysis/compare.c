@@ -5,27 +5,14 @@
 #include <string.h>
 #include "analysis/names.h"
 #include "base/near.h"
-#include "options/options.h"
 
 /* Does the user's word mean this canonical key: itself, its last part, or its option's alias? */
 static bool key_is(const char *key, const char *word)
 {
 	const char *tail = strrchr(key, '.');
-	const struct ebb_option *row;
-	size_t group;
-	int i, n;
 
-	if (strcmp(key, word) == 0 || (tail != NULL && strcmp(tail + 1, word) == 0))
-		return true;
-	row = ebb_option_rows(&n);
-	for (i = 0; i < n; i++) {
-		group = strlen(row[i].group);
-		if (row[i].alias[0] != '\0' && strcmp(row[i].alias, word) == 0 &&
-		    strncmp(key, row[i].group, group) == 0 && key[group] == '.' &&
-		    strcmp(key + group + 1, row[i].name) == 0)
-			return true;
-	}
-	return false;
+	return strcmp(key, word) == 0 || (tail != NULL && strcmp(tail + 1, word) == 0) ||
+	       strcmp(ebb_name_key(key), word) == 0;
 }
 
 static const struct ebb_setting *setting_of(const struct ebb_run_arm *arm, const char *by)
@@ -145,6 +132,36 @@ int ebb_compare_baselines(const struct ebb_run *run, const char *by, const char 
 	return 0;
 }
 
+static int by_p(const void *a, const void *b)
+{
+	double p = (*(struct ebb_comparison_row *const *)a)->diff.p_t;
+	double q = (*(struct ebb_comparison_row *const *)b)->diff.p_t;
+
+	return (p > q) - (p < q);
+}
+
+/* Holm, Scandinavian Journal of Statistics 6 (1979) 65: the k-th smallest of m p-values times
+ * m - k + 1, at most 1, and never below that of a smaller p. */
+static void adjust(struct ebb_comparison *c)
+{
+	struct ebb_comparison_row **row = ebb_xcalloc((size_t)c->n + 1, sizeof *row);
+	double floor = 0.0;
+	int i, m = 0;
+
+	for (i = 0; i < c->n; i++) {
+		c->row[i].p_holm = (double)NAN;
+		if (c->row[i].diff.n >= 2)
+			row[m++] = &c->row[i];
+	}
+	qsort(row, (size_t)m, sizeof(*row), by_p);
+	for (i = 0; i < m; i++) {
+		floor = fmax(floor, fmin(1.0, row[i]->diff.p_t * (m - i)));
+		row[i]->p_holm = floor;
+	}
+	c->n_tests = m;
+	free(row);
+}
+
 static int read_finals(struct ebb_comparison *c, struct ebb_comparison_row *row,
 		       const struct ebb_run *run, struct ebb_err *err)
 {
@@ -205,16 +222,18 @@ int ebb_compare(struct ebb_comparison *out, const struct ebb_run *run, const cha
 		values += row->value.n;
 	}
 	if (rc == 0 && values == 0)
-		rc = ebb_err_set(
-			err, EBB_ENOENT,
-			"no finished trial measured '%s'; it is recorded only where the options call for it",
-			metric);
+		rc = ebb_err_set(err, EBB_ENOENT,
+				 "no finished trial measured '%s'; it is recorded only where the "
+				 "options call for it",
+				 metric);
 	for (a = 0; a < out->n && rc == 0; a++) {
 		row = &out->row[a];
 		if (row->baseline >= 0 && row->baseline != a)
 			rc = ebb_paired_test(row->final, out->row[row->baseline].final,
 					     run->n_seeds, &row->diff, err);
 	}
+	if (rc == 0)
+		adjust(out);
 	free(baseline_of);
 	if (rc != 0)
 		ebb_comparison_release(out);

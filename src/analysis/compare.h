@@ -16,7 +16,8 @@ struct ebb_comparison_row {
 	struct ebb_summary
 		value; /* of final                                                         */
 	struct ebb_paired
-		diff; /* final - baseline's final; all zero where baseline is arm or -1   */
+		diff;  /* final - baseline's final; all zero where baseline is arm or -1   */
+	double p_holm; /* diff.p_t as one of n_tests: Holm's adjustment; NaN without a p  */
 	int n_diverged, n_unfinished;
 };
 
@@ -25,6 +26,7 @@ struct ebb_comparison {
 	char unit[32], about[128];
 	struct ebb_comparison_row *row; /* one an arm, in the run's order */
 	int n;
+	int n_tests; /* differences with a p */
 };
 
 /*

@@ -1,8 +1,10 @@
 #include "analysis/names.h"
 
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/near.h"
+#include "options/options.h"
 
 /* Call visit for every dataset name of the first finished trial of every arm, until it says stop. */
 static void each_name(const struct ebb_run *run, bool (*visit)(void *ctx, const char *name),
@@ -107,8 +109,8 @@ int ebb_name_metric(const struct ebb_run *run, const char *word, char **name, st
 		rc = ebb_err_set(err, EBB_ENOENT, "unknown metric '%s'; did you mean '%s'?", word,
 				 h.best);
 	else
-		rc = ebb_err_set(err, EBB_ENOENT,
-				 "unknown metric '%s'; ebb metrics lists them all", word);
+		rc = ebb_err_set(err, EBB_ENOENT, "unknown metric '%s'; ebb metrics lists them all",
+				 word);
 	free(h.best);
 	return rc;
 }
@@ -131,4 +133,40 @@ int ebb_name_arm(const struct ebb_run *run, const char *label, int *arm, struct 
 				   near.best);
 	return ebb_err_set(err, EBB_ENOENT, "unknown arm '%s'; the first of %d is '%s'", label,
 			   run->n_arms, run->n_arms > 0 ? run->arm[0].label : "");
+}
+
+int ebb_name_arms(const struct ebb_run *run, const char *pattern, int *arm, int *n,
+		  struct ebb_err *err)
+{
+	struct ebb_err local = EBB_ERR_INIT;
+	int a, one, before = *n, rc = ebb_name_arm(run, pattern, &one, &local);
+
+	if (rc == 0) {
+		arm[(*n)++] = one;
+		return 0;
+	}
+	for (a = 0; a < run->n_arms && strpbrk(pattern, "*?") != NULL; a++)
+		if (fnmatch(pattern, run->arm[a].label, 0) == 0)
+			arm[(*n)++] = a;
+	if (*n > before)
+		return 0;
+	if (err != NULL)
+		*err = local;
+	return rc;
+}
+
+const char *ebb_name_key(const char *key)
+{
+	const struct ebb_option *row;
+	size_t group;
+	int i, n;
+
+	row = ebb_option_rows(&n);
+	for (i = 0; i < n; i++) {
+		group = strlen(row[i].group);
+		if (row[i].alias[0] != '\0' && strncmp(key, row[i].group, group) == 0 &&
+		    key[group] == '.' && strcmp(key + group + 1, row[i].name) == 0)
+			return row[i].alias;
+	}
+	return key;
 }

@@ -15,6 +15,16 @@ int ebb_name_metric(const struct ebb_run *run, const char *word, char **name, st
 /* The index of the arm with this label; EBB_ENOENT names the nearest. */
 int ebb_name_arm(const struct ebb_run *run, const char *label, int *arm, struct ebb_err *err);
 
+/*
+ * The arms a text on the command line means: the one with this label, else all whose label it matches
+ * as a shell pattern ("gipo *"). arm has room for all; appends to *n. EBB_ENOENT as above.
+ */
+int ebb_name_arms(const struct ebb_run *run, const char *pattern, int *arm, int *n,
+		  struct ebb_err *err);
+
+/* A swept key as labels write it: its option's alias if there is one. Points into tables or key. */
+const char *ebb_name_key(const char *key);
+
 /* Does any finished trial of any arm have this dataset? */
 bool ebb_name_recorded(const struct ebb_run *run, const char *name);
 

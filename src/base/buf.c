@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/err.h"
+#include "base/text.h"
 
 static void reserve(struct ebb_buf *buf, size_t extra)
 {
@@ -77,17 +78,21 @@ void ebb_buf_double(struct ebb_buf *buf, double x)
 void ebb_buf_json(struct ebb_buf *buf, const char *s)
 {
 	ebb_buf_puts(buf, "\"");
-	for (; *s; s++) {
+	while (*s) {
 		unsigned char c = (unsigned char)*s;
+		int n = ebb_utf8_length(s);
 
-		if (c == '"' || c == '\\')
+		if (n == 0)
+			ebb_buf_puts(buf, "?");
+		else if (c == '"' || c == '\\')
 			ebb_buf_printf(buf, "\\%c", c);
 		else if (c == '\n')
 			ebb_buf_puts(buf, "\\n");
 		else if (c < 0x20)
 			ebb_buf_printf(buf, "\\u%04x", c);
 		else
-			ebb_buf_add(buf, s, 1);
+			ebb_buf_add(buf, s, (size_t)n);
+		s += n ? n : 1;
 	}
 	ebb_buf_puts(buf, "\"");
 }

@@ -16,7 +16,8 @@ void ebb_buf_puts(struct ebb_buf *buf, const char *s);
 void ebb_buf_printf(struct ebb_buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The shortest decimal text that reads back as exactly this double ("0.1", "1e-06", "inf"). */
 void ebb_buf_double(struct ebb_buf *buf, double x);
-/* A JSON string literal with its quotes; control bytes and quotes escaped. */
+/* A JSON string literal with its quotes; control bytes and quotes escaped, what is not UTF-8 becomes
+ * a question mark. */
 void ebb_buf_json(struct ebb_buf *buf, const char *s);
 /* Give the bytes to the caller (who frees them) and leave the buffer empty. Never null. */
 char *ebb_buf_take(struct ebb_buf *buf);

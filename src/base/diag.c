@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/err.h"
+#include "base/text.h"
 
 void ebb_diag_add(struct ebb_diag *diag, enum ebb_severity severity, struct ebb_mark mark,
 		  const char *fmt, ...)
@@ -27,6 +28,7 @@ void ebb_diag_add(struct ebb_diag *diag, enum ebb_severity severity, struct ebb_
 	e->text = ebb_xcalloc((size_t)(n < 0 ? 0 : n) + 1, 1);
 	vsnprintf(e->text, (size_t)(n < 0 ? 0 : n) + 1, fmt, again);
 	va_end(again);
+	ebb_text_tidy(e->text);
 	diag->n_errors += severity == EBB_ERROR;
 	diag->n_warnings += severity == EBB_WARNING;
 }

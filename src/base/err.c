@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/text.h"
 
 int ebb_err_set(struct ebb_err *err, int code, const char *fmt, ...)
 {
@@ -16,6 +17,7 @@ int ebb_err_set(struct ebb_err *err, int code, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(err->text, sizeof err->text, fmt, ap);
 	va_end(ap);
+	ebb_text_tidy(err->text);
 	return code;
 }
 
@@ -34,6 +36,7 @@ int ebb_err_wrap(struct ebb_err *err, const char *fmt, ...)
 	if (n >= 0 && (size_t)n < sizeof err->text)
 		snprintf(err->text + n, sizeof err->text - (size_t)n, ": %.*s",
 			 (int)(sizeof err->text) - n - 3, inner);
+	ebb_text_tidy(err->text);
 	return err->code;
 }
 
@@ -58,12 +61,22 @@ void *ebb_calloc(size_t n, size_t size, struct ebb_err *err)
 	return p;
 }
 
+void (*ebb_on_out_of_memory)(size_t bytes);
+
+static void out_of_memory(size_t bytes)
+{
+	if (ebb_on_out_of_memory)
+		ebb_on_out_of_memory(bytes);
+	fprintf(stderr, "ebb: error: out of memory for %zu bytes\n", bytes);
+	exit(1);
+}
+
 void *ebb_xcalloc(size_t n, size_t size)
 {
 	void *p = calloc(n ? n : 1, size ? size : 1);
 
 	if (!p)
-		EBB_BUG("out of memory for %zu x %zu bytes", n, size);
+		out_of_memory(n * size);
 	return p;
 }
 
@@ -73,7 +86,7 @@ void *ebb_xrealloc(void *p, size_t n, size_t size)
 		EBB_BUG("%zu x %zu bytes overflow", n, size);
 	p = realloc(p, n > 0 && size > 0 ? n * size : 1);
 	if (!p)
-		EBB_BUG("out of memory for %zu x %zu bytes", n, size);
+		out_of_memory(n * size);
 	return p;
 }
 

@@ -46,7 +46,9 @@ _Noreturn void ebb_bug(const char *file, int line, const char *fmt, ...)
 /* Allocation that reports through err; zero-filled; null on failure. n * size may not overflow. */
 void *ebb_calloc(size_t n, size_t size, struct ebb_err *err);
 
-/* Allocation of small things that must not fail (strings, tables): EBB_BUG when memory is gone. */
+/* Allocation of small things that must not fail (strings, tables). When memory is gone, the handler
+ * is called, which does not return; without one the process says so and exits with status 1. */
+extern void (*ebb_on_out_of_memory)(size_t bytes);
 void *ebb_xcalloc(size_t n, size_t size);
 void *ebb_xrealloc(void *p, size_t n, size_t size);
 char *ebb_xstrdup(const char *s);

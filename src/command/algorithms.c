@@ -4,12 +4,18 @@
 #include "base/buf.h"
 #include "base/near.h"
 #include "command/command.h"
+#include "command/formula.h"
 #include "options/definition.h"
-#include "task/task.h"
+#include "train/lab.h"
 
 static const char help[] =
-	"  NAME    one algorithm with every option it sets, its default and meaning\n"
-	"  --json  {\"algorithms\": [{\"name\", \"about\", \"beta\", \"settings\"}]}\n";
+	"  NAME    one algorithm: its loss as a formula, every option it sets, its default and\n"
+	"          meaning\n"
+	"  --json  {\"algorithms\": [{\"name\", \"about\", \"beta\", \"settings\"}]}, with NAME "
+	"also\n"
+	"          \"loss\": [{\"name\", \"text\", \"source\"}]\n\n"
+	"The formula holds for the built-in task and batch; ebb describe gives it for an "
+	"experiment.\n";
 
 /* ---- what a preset sets ---- */
 
@@ -27,6 +33,18 @@ static void text_of(const struct ebb_options *o, const struct ebb_option *row,
 	ebb_option_print(o, row, &b);
 	snprintf(out, EBB_STR_MAX, "%s", b.data);
 	ebb_buf_release(&b);
+}
+
+/* The loss of the preset under the built-in defaults of everything else. */
+static void formula_of(const struct ebb_preset *p, struct ebb_page *page)
+{
+	struct ebb_err err = EBB_ERR_INIT;
+	struct ebb_options o;
+
+	ebb_options_init(&o, ebb_task_catalog());
+	if (ebb_options_apply(&o, ebb_task_catalog(), p->settings, &err) < 0)
+		EBB_BUG("preset %s: %s", p->name, err.text);
+	ebb_formula_add(page, &o, ebb_lab_response_limit(&o));
 }
 
 /* Every option the preset moves away from its default, in table order. */
@@ -84,10 +102,17 @@ static void print_line(const struct ebb_preset *p, int width)
 static void print_details(const struct ebb_preset *p)
 {
 	struct setting s[SETTINGS_MAX];
+	struct ebb_buf formula = EBB_BUF_INIT;
+	struct ebb_page page = EBB_PAGE_INIT;
 	int n = settings_of(p, s, SETTINGS_MAX), key = 6, value = 5, builtin = 7;
 
 	printf("%s\n%s\n\nbeta is %s\n\n", p->name, p->about,
 	       p->beta[0] ? p->beta : "not defined for this algorithm");
+	formula_of(p, &page);
+	ebb_page_print(&page, ebb_page_width(&page), &formula);
+	printf("%s\n%s\n", formula.data, ebb_formula_sources);
+	ebb_buf_release(&formula);
+	ebb_page_release(&page);
 	if (n == 0) {
 		printf("it sets nothing: these are the built-in defaults\n");
 		return;
@@ -114,7 +139,7 @@ static void print_details(const struct ebb_preset *p)
 
 /* ---- JSON ---- */
 
-static void add_json(struct ebb_buf *b, const struct ebb_preset *p)
+static void add_json(struct ebb_buf *b, const struct ebb_preset *p, bool with_formula)
 {
 	struct setting s[SETTINGS_MAX];
 	int n = settings_of(p, s, SETTINGS_MAX);
@@ -142,17 +167,26 @@ static void add_json(struct ebb_buf *b, const struct ebb_preset *p)
 		else
 			ebb_buf_json(b, s[i].value);
 	}
-	ebb_buf_puts(b, "}}");
+	ebb_buf_puts(b, "}");
+	if (with_formula) {
+		struct ebb_page page = EBB_PAGE_INIT;
+
+		formula_of(p, &page);
+		ebb_buf_puts(b, ", \"loss\": ");
+		ebb_page_json(&page, EBB_SECTION_LOSS, b);
+		ebb_page_release(&page);
+	}
+	ebb_buf_puts(b, "}");
 }
 
-static void print_json(const struct ebb_preset *p, int n)
+static void print_json(const struct ebb_preset *p, int n, bool with_formula)
 {
 	struct ebb_buf b = EBB_BUF_INIT;
 
 	ebb_buf_puts(&b, "{\"algorithms\": [\n");
 	for (int i = 0; i < n; i++) {
 		ebb_buf_puts(&b, "  ");
-		add_json(&b, &p[i]);
+		add_json(&b, &p[i], with_formula);
 		ebb_buf_puts(&b, i + 1 < n ? ",\n" : "\n");
 	}
 	ebb_buf_puts(&b, "]}\n");
@@ -212,7 +246,7 @@ int ebb_command_algorithms(int argc, char **argv)
 			return ebb_command_fail(argv[0], &err);
 	}
 	if (json) {
-		print_json(one ? one : row, one ? 1 : n);
+		print_json(one ? one : row, one ? 1 : n, one != NULL);
 	} else if (one) {
 		print_details(one);
 	} else {

@@ -22,14 +22,17 @@ static const char help[] =
 	"\"low\",\"high\",\"diverged\",\"unfinished\",\"final\":[{\"seed\",\"value\"}],"
 	"\"baseline\",\n"
 	"                   "
-	"\"difference\",\"diff_low\",\"diff_high\",\"p\",\"p_sign_flip\",\"pairs\",\"dropped\"}]}\n"
+	"\"difference\",\"diff_low\",\"diff_high\",\"p\",\"p_holm\",\"p_sign_flip\",\"pairs\",\n"
+	"                   \"dropped\"}]}\n"
 	"                   missing numbers are null; baseline is null where none fits\n\n"
 	"A trial's final value is the mean over the last tenth of its rows. Differences are paired "
 	"by\n"
 	"seed; the interval is Student's t at 95 %, p two-sided from the same t; p flip is the "
 	"exact\n"
-	"sign-flip test, from 8 pairs on. Trials that diverged have no final value and are "
-	"counted.\n";
+	"sign-flip test, from 8 pairs on. Where there are several differences, p Holm is p "
+	"adjusted "
+	"for\n"
+	"their number. Trials that diverged have no final value and are counted.\n";
 
 struct request {
 	const char *run, *metric, *by, *baseline;
@@ -101,9 +104,13 @@ static void put_p(struct ebb_table *t, double p)
 
 static void print_table(const struct ebb_run *run, const struct ebb_comparison *c)
 {
-	static const char *const head[] = {
+	static const char *const one[] = {
 		"arm",           "n", "final",  "<difference to", "difference",
 		"95 % interval", "p", "p flip", "pairs"};
+	static const char *const several[] = {
+		"arm",           "n", "final",  "<difference to", "difference",
+		"95 % interval", "p", "p Holm", "p flip",         "pairs"};
+	bool many = c->n_tests > 1;
 	const char *pm = ebb_text_utf8() ? "±" : "+-";
 	const struct ebb_comparison_row *r;
 	struct ebb_table t;
@@ -112,7 +119,7 @@ static void print_table(const struct ebb_run *run, const struct ebb_comparison *
 	printf("%s: %s%s%s%s; final = mean over the last tenth of the rows, %s sd over seeds\n\n",
 	       c->metric, c->about, c->unit[0] != '\0' ? " (" : "", c->unit,
 	       c->unit[0] != '\0' ? ")" : "", pm);
-	ebb_table_init(&t, 9, head);
+	ebb_table_init(&t, many ? 10 : 9, many ? several : one);
 	for (i = 0; i < c->n; i++) {
 		r = &c->row[i];
 		ebb_table_cell(&t, "%s", run->arm[r->arm].label);
@@ -128,7 +135,7 @@ static void print_table(const struct ebb_run *run, const struct ebb_comparison *
 		if (r->baseline == r->arm || r->baseline < 0) {
 			ebb_table_cell(&t, "%s",
 				       r->baseline < 0 ? "no baseline fits" : "(baseline)");
-			for (int k = 0; k < 5; k++)
+			for (int k = 0; k < (many ? 6 : 5); k++)
 				ebb_table_cell(&t, "%s", "");
 			continue;
 		}
@@ -143,6 +150,8 @@ static void print_table(const struct ebb_run *run, const struct ebb_comparison *
 		else
 			ebb_table_cell(&t, "[%+.*f, %+.*f]", d, r->diff.low, d, r->diff.high);
 		put_p(&t, r->diff.p_t);
+		if (many)
+			put_p(&t, r->p_holm);
 		put_p(&t, r->diff.p_sign);
 		ebb_table_cell(&t, "%d", r->diff.n);
 	}
@@ -209,6 +218,7 @@ static void print_json(const struct ebb_run *run, const struct ebb_comparison *c
 		json_field(&b, "diff_low", compared ? r->diff.low : (double)NAN);
 		json_field(&b, "diff_high", compared ? r->diff.high : (double)NAN);
 		json_field(&b, "p", compared ? r->diff.p_t : (double)NAN);
+		json_field(&b, "p_holm", r->p_holm);
 		json_field(&b, "p_sign_flip", compared ? r->diff.p_sign : (double)NAN);
 		json_field(&b, "pairs", r->diff.n);
 		json_field(&b, "dropped", r->diff.dropped);

@@ -14,16 +14,22 @@
 
 const char *ebb_oracle_show(char out[SHOWN], const char *word)
 {
-	size_t n = strlen(word);
+	size_t n = strlen(word), used = 0;
+	const bool cut = n >= SHOWN;
 
-	if (n >= SHOWN) {
+	if (cut) {
 		n = SHOWN - 4;
 		while (n > 0 && ((unsigned char)word[n] & 0xc0) == 0x80)
 			n--;
 	}
-	for (size_t i = 0; i < n; i++)
-		out[i] = (unsigned char)word[i] < 0x20 || word[i] == 0x7f ? '?' : word[i];
-	strcpy(out + n, word[n] ? "..." : "");
+	for (size_t i = 0; i < n; i++) {
+		const unsigned char c = (unsigned char)word[i];
+		const bool c1 = c == 0xc2 && (unsigned char)word[i + 1] < 0xa0;
+
+		out[used++] = c < 0x20 || c == 0x7f || c1 ? '?' : word[i];
+		i += c1; /* U+0080 to U+009F drive terminals, too, and take two bytes */
+	}
+	strcpy(out + used, cut ? "..." : "");
 	return out;
 }
 
@@ -172,6 +178,13 @@ static int read_shape(json_t *j, struct ebb_oracle_set *d, struct ebb_err *err)
 	if (R > CELL_LIMIT || T > CELL_LIMIT || R * T > CELL_LIMIT)
 		return ebb_err_set(err, EBB_EFORMAT, "mask: %zu x %zu entries are more than %zu", R,
 				   T, CELL_LIMIT);
+	/* The first row says how wide all are: no memory is taken on its word alone. */
+	for (size_t i = 1; i < R; i++)
+		if (json_array_size(json_array_get(mask, i)) != T)
+			return ebb_err_set(err, EBB_EFORMAT,
+					   "mask: row %zu is not an array of %zu entries like the "
+					   "first row",
+					   i, T);
 	for (int k = 0; k < 2; k++) {
 		const json_t *v = json_object_get(j, said[k].key);
 
@@ -184,10 +197,32 @@ static int read_shape(json_t *j, struct ebb_oracle_set *d, struct ebb_err *err)
 	return 0;
 }
 
+/* No probability is above 1. Padding may hold anything. */
+static int check_logs(const struct ebb_oracle_set *d, struct ebb_err *err)
+{
+	const struct {
+		const char *key;
+		const double *x;
+		bool has;
+	} logs[] = {{"logp_new", d->logp, true},
+		    {"logp_old", d->old, true},
+		    {"logp_roll", d->roll, d->has_roll},
+		    {"logp_ref", d->ref, d->has_ref}};
+
+	for (size_t k = 0; k < sizeof logs / sizeof *logs; k++)
+		for (int at = 0; logs[k].has && at < d->batch.R * d->batch.T; at++)
+			if (d->mask[at] && logs[k].x[at] > 0.0)
+				return ebb_err_set(err, EBB_EFORMAT,
+						   "%s: [%d][%d] is %g, but no log-probability is "
+						   "above 0; give logarithms, not probabilities",
+						   logs[k].key, at / d->batch.T, at % d->batch.T,
+						   logs[k].x[at]);
+	return 0;
+}
+
 int ebb_oracle_read_set(json_t *j, struct ebb_oracle_set *d, struct ebb_err *err)
 {
 	struct ebb_batch *b = &d->batch;
-	double *flag;
 	size_t n;
 	int rc;
 
@@ -203,10 +238,10 @@ int ebb_oracle_read_set(json_t *j, struct ebb_oracle_set *d, struct ebb_err *err
 	ebb_arena_add(&d->arena, &d->roll, n, sizeof(double));
 	ebb_arena_add(&d->arena, &d->ref, n, sizeof(double));
 	ebb_arena_add(&d->arena, &d->entropy, n, sizeof(double));
-	ebb_arena_add(&d->arena, &flag, n, sizeof(double));
+	ebb_arena_add(&d->arena, &d->flag, n, sizeof(double));
 	rc = ebb_arena_commit(&d->arena, err);
 	if (rc == 0)
-		rc = read_key(j, "mask", b, FLAGS, flag, NULL, err);
+		rc = read_key(j, "mask", b, FLAGS, d->flag, NULL, err);
 	if (rc == 0)
 		rc = read_groups(j, d, err);
 	if (rc == 0)
@@ -222,13 +257,13 @@ int ebb_oracle_read_set(json_t *j, struct ebb_oracle_set *d, struct ebb_err *err
 	if (rc != 0)
 		return rc;
 	for (size_t at = 0; at < n; at++)
-		d->mask[at] = flag[at] != 0.0;
+		d->mask[at] = d->flag[at] != 0.0;
 	b->group = d->group;
 	b->mask = d->mask;
 	b->old = d->old;
 	b->roll = d->has_roll ? d->roll : NULL;
 	b->ref = d->has_ref ? d->ref : NULL;
-	return 0;
+	return check_logs(d, err);
 }
 
 /* ---- config ---- */

@@ -13,6 +13,7 @@ struct ebb_oracle_set {
 	int *group;
 	unsigned char *mask;
 	double *logp, *old, *roll, *ref, *entropy; /* (R, T); roll, ref, entropy may be absent */
+	double *flag;                              /* the mask as read                  (R, T) */
 	bool has_group, has_roll, has_ref, has_entropy;
 };
 

@@ -26,7 +26,8 @@ static int help(void)
 	ebb_buf_puts(
 		&b,
 		"  --x SCALE    draw curves against step, update, rollouts, tokens or seconds\n"
-		"  --arm LABEL  draw only this arm; may be repeated\n"
+		"  --arm LABEL  draw only this arm, or those a pattern matches ('mine *'); may be "
+		"repeated\n"
 		"  --out DIR    where the files go (RUN/figures)\n\n"
 		"FIGURE is one of these, or the name of any metric (kl_ref, actor/grad_norm):\n");
 	for (i = 0; (row = ebb_figure_row(i)) != NULL; i++)
@@ -37,7 +38,12 @@ static int help(void)
 			 "script that draws\n"
 			 "the png by itself); the paths go to stdout. Templates: plots/*.gp, or "
 			 "the folder in\n"
-			 "EBB_PLOTS.\n");
+			 "EBB_PLOTS.\n\n"
+			 "More arms than a figure has room for (30 small frames; 8 in "
+			 "reward-vs-entropy, 16 in\n"
+			 "entropy-by-position): some are left out, evenly, and the figure says how "
+			 "many. Curves of\n"
+			 "arms that differ in one number are all drawn, coloured by it.\n");
 	ebb_command_help("plot", b.data);
 	ebb_buf_release(&b);
 	return EBB_EXIT_OK;
@@ -85,7 +91,7 @@ static int parse(int argc, char **argv, struct request *r, bool *done)
 
 /*
  * Choose what to draw, and find every mistake before anything is written. What the user names must
- * have data and room; of what the definition lists, and of the defaults, the rest is drawn. A listed
+ * have data; of what the definition lists, and of the defaults, the rest is drawn. A listed
  * figure without data is a note, since overrides may have taken it out of this run.
  */
 static int choose(const struct ebb_run *run, const struct request *r, const char **word, int *n,
@@ -107,7 +113,7 @@ static int choose(const struct ebb_run *run, const struct request *r, const char
 		if (w == NULL)
 			break;
 		rc = ebb_figure_check(run, w, &r->choice, &available, err);
-		/* too many arms for it, no axis to change, or a word of an older definition */
+		/* no axis to change, or a word of an older definition */
 		if (!asked && (rc == EBB_EINVAL || (rc == EBB_ENOENT && listed))) {
 			fprintf(stderr, "ebb plot: note: %s\n", err->text);
 			continue;
@@ -135,9 +141,14 @@ static int draw(const struct ebb_run *run, const char *word, const struct ebb_fi
 		struct ebb_err *err)
 {
 	char *path[EBB_N_FILES];
-	int f, rc;
+	int f, rc, left_out = ebb_figure_left_out(run, word, choice);
 
 	rc = ebb_figure_draw(run, word, choice, path, err);
+	if (rc == 0 && left_out > 0)
+		fprintf(stderr,
+			"ebb plot: note: figure '%s' has no room for %d of the arms; --arm chooses "
+			"others\n",
+			word, left_out);
 	for (f = 0; f < EBB_N_FILES; f++) {
 		if (rc == 0)
 			printf("%s\n", path[f]);
@@ -162,13 +173,11 @@ int ebb_command_plot(int argc, char **argv)
 		goto out;
 	ebb_record_setup();
 	rc = ebb_run_open(&run, r.run, &err);
-	arm = ebb_xcalloc((size_t)argc, sizeof *arm);
+	arm = ebb_xcalloc((size_t)argc * (size_t)(run.n_arms + 1), sizeof *arm);
 	for (i = 0; i < r.n_labels && rc == 0; i++)
-		rc = ebb_name_arm(&run, r.label[i], &arm[i], &err);
-	if (r.n_labels > 0) {
+		rc = ebb_name_arms(&run, r.label[i], arm, &r.choice.n_arms, &err);
+	if (r.n_labels > 0)
 		r.choice.arm = arm;
-		r.choice.n_arms = r.n_labels;
-	}
 	if (rc == 0) {
 		for (n = 0; ebb_figure_row(n) != NULL; n++)
 			;

@@ -5,11 +5,22 @@
 #include <string.h>
 #include "analysis/table.h"
 
+enum look { ONE_FRAME, SMALL_FRAMES, FAN };
+
 /* The arms that have something to draw, in the run's order; an arm keeps the colour of its place. */
 struct cast {
-	int arm[EBB_BANDS_FRAMES], n;
+	int *arm, n;
+	enum look look;
 	int all_same_n; /* seeds, where every drawn arm has as many; else 0 */
+	int most_n;     /* seeds of the arm that has most                    */
 };
+
+#define FRAME_LEFT  130 /* pixels beside the small frames, as in plots/frames.gp */
+#define FRAME_RIGHT 30
+#define FRAME_GAP   44
+#define TITLE_CHAR  10.0 /* pixels a letter of their titles takes */
+#define TITLE_LINE  22   /* and a line                            */
+#define FAN_TICKS   7
 
 static const struct ebb_series *at(const struct ebb_bands *b, int panel, int arm)
 {
@@ -25,30 +36,34 @@ static int style_of(const struct ebb_bands *b, const struct cast *c, int i)
 
 static int choose(const struct ebb_bands *b, struct cast *c, struct ebb_err *err)
 {
-	int a, p, n, found = 0;
+	int a, p, n;
 
 	*c = (struct cast){.all_same_n = -1};
+	c->arm = ebb_xcalloc((size_t)b->n_arms + 1, sizeof *c->arm);
 	for (a = 0; a < b->n_arms; a++) {
 		for (p = 0, n = 0; p < b->n_panels; p++)
 			if (ebb_series_any(at(b, p, a)))
 				n = at(b, p, a)->n_seeds;
 		if (n == 0)
 			continue;
-		if (found++ < EBB_BANDS_FRAMES)
-			c->arm[c->n++] = a;
+		c->arm[c->n++] = a;
+		c->most_n = n > c->most_n ? n : c->most_n;
 		if (c->all_same_n < 0)
 			c->all_same_n = n;
 		else if (c->all_same_n != n)
 			c->all_same_n = 0;
 	}
-	if (found == 0)
+	c->look = c->n <= EBB_BANDS_ARMS     ? ONE_FRAME
+		  : c->n <= EBB_BANDS_FRAMES ? SMALL_FRAMES
+					     : FAN;
+	if (c->n == 0)
 		return ebb_err_set(err, EBB_ENOENT,
 				   "figure '%s': no complete trial has a value to draw", b->name);
-	if (found > EBB_BANDS_FRAMES)
+	if (c->look == FAN && b->key == NULL)
 		return ebb_err_set(
 			err, EBB_EINVAL,
 			"figure '%s' has room for %d arms, the run has %d; choose some with --arm",
-			b->name, EBB_BANDS_FRAMES, found);
+			b->name, EBB_BANDS_FRAMES, c->n);
 	return 0;
 }
 
@@ -72,9 +87,14 @@ static double x_unit(const struct ebb_bands *b, const char **word, double *end)
 	return unit;
 }
 
+static bool has_band(const struct ebb_series *s, int64_t row)
+{
+	return s->n[row] >= EBB_BAND_SEEDS && isfinite(s->low[row]);
+}
+
 /*
  * The range of a panel: what it was given, else from the data. Curves always fit; bands may stretch
- * the range to at most twice that of the curves (two seeds have a t quantile of 12.7) and are cut
+ * the range to at most twice that of the curves (three seeds have a t quantile of 4.3) and are cut
  * beyond, which *cut tells.
  */
 static void y_range(const struct ebb_bands *b, const struct cast *c, int p, double *low,
@@ -87,13 +107,18 @@ static void y_range(const struct ebb_bands *b, const struct cast *c, int p, doub
 
 	for (i = 0; i < c->n; i++) {
 		s = at(b, p, c->arm[i]);
-		for (k = 0; k < s->n_rows * s->n_seeds; k++)
+		for (k = 0; k < s->n_rows; k++)
+			if (isfinite(s->mean[k])) {
+				from = fmin(from, s->mean[k]);
+				to = fmax(to, s->mean[k]);
+			}
+		for (k = 0; k < s->n_rows * s->n_seeds && c->look != FAN; k++)
 			if (isfinite(s->value[k])) {
 				from = fmin(from, s->value[k]);
 				to = fmax(to, s->value[k]);
 			}
-		for (k = 0; k < s->n_rows; k++)
-			if (isfinite(s->low[k])) {
+		for (k = 0; k < s->n_rows && c->look != FAN; k++)
+			if (has_band(s, k)) {
 				least = fmin(least, s->low[k]);
 				most = fmax(most, s->high[k]);
 			}
@@ -102,7 +127,7 @@ static void y_range(const struct ebb_bands *b, const struct cast *c, int p, doub
 	*low = isnan(b->panel[p].from) ? fmin(from, fmax(least, from - room)) : b->panel[p].from;
 	*high = isnan(b->panel[p].to) ? fmax(to, fmin(most, to + room)) : b->panel[p].to;
 	if (isnan(b->panel[p].to)) /* the top curve does not touch the frame */
-		*high += *high > *low ? 0.05 * (*high - *low) : 0.05 * fabs(*high) + 1e-9;
+		*high += *high > *low ? 0.05 * (*high - *low) : *high == 0 ? 1 : 0.05 * fabs(*high);
 	if (isnan(b->panel[p].from))
 		*low -= 0.05 * (*high - *low);
 	*cut = *cut || least < *low || most > *high;
@@ -131,8 +156,8 @@ static void say_missing(const struct ebb_bands *b, const struct cast *c, struct 
 		}
 	}
 	if (diverged > 0)
-		ebb_buf_printf(text, "; %d diverged trial%s dotted, outside mean and band",
-			       diverged, diverged == 1 ? "" : "s");
+		ebb_buf_printf(text, "; %d diverged trial%s %s", diverged, diverged == 1 ? "" : "s",
+			       c->look == FAN ? "left out" : "dotted, outside mean and band");
 	if (unfinished > 0)
 		ebb_buf_printf(text, "; %d trial%s not finished", unfinished,
 			       unfinished == 1 ? "" : "s");
@@ -140,6 +165,7 @@ static void say_missing(const struct ebb_bands *b, const struct cast *c, struct 
 		ebb_buf_printf(text, "; no values for %s", name);
 	else if (silent > 0)
 		ebb_buf_printf(text, "; no values for %d arms", silent);
+	ebb_drawing_left_out(text, b->left_out);
 }
 
 static void put_caption(struct ebb_drawing *d, const struct ebb_bands *b, const struct cast *c,
@@ -158,15 +184,25 @@ static void put_caption(struct ebb_drawing *d, const struct ebb_bands *b, const 
 			scale = at(b, p, c->arm[i])->scale;
 		}
 	ebb_buf_printf(&text, "%s: ", b->run);
-	if (c->all_same_n == 1)
+	if (c->look == FAN)
+		ebb_buf_printf(&text,
+			       "%d arms, each line the mean of one over its %sseeds, coloured "
+			       "by %s; no bands",
+			       c->n, c->all_same_n > 0 ? "" : "finished ", b->key);
+	else if (c->all_same_n == 1)
 		ebb_buf_puts(&text, "1 seed, no band");
+	else if (c->all_same_n > 1 && c->all_same_n < EBB_BAND_SEEDS)
+		ebb_buf_printf(&text, "mean of %d seeds, each thin line a seed; no band below %d",
+			       c->all_same_n, EBB_BAND_SEEDS);
 	else if (c->all_same_n > 1)
 		ebb_buf_printf(&text,
 			       "mean, 95 %% t interval over %d seeds (band), single seeds (thin)",
 			       c->all_same_n);
 	else
-		ebb_buf_puts(&text, "mean, 95 % t interval over n seeds (band, n beside each name; "
-				    "none for n = 1), single seeds (thin)");
+		ebb_buf_printf(&text,
+			       "mean, 95 %% t interval over n seeds (band, n beside each name; "
+			       "none for n < %d), single seeds (thin)",
+			       EBB_BAND_SEEDS);
 	if (window > 1)
 		ebb_buf_printf(&text, "; a point averages up to %d consecutive rows", window);
 	if (resampled)
@@ -191,8 +227,8 @@ static void put_series(struct ebb_drawing *d, const struct ebb_series *s, const 
 		row[0] = s->x[r] / unit;
 		row[1] = s->mean[r];
 		/* Without an interval the band has no width: gnuplot refuses a plot of no points. */
-		row[2] = isnan(s->low[r]) ? s->mean[r] : s->low[r];
-		row[3] = isnan(s->high[r]) ? s->mean[r] : s->high[r];
+		row[2] = has_band(s, r) ? s->low[r] : s->mean[r];
+		row[3] = has_band(s, r) ? s->high[r] : s->mean[r];
 		row[4] = s->n[r];
 		ebb_drawing_row(d, 5, row);
 	}
@@ -302,12 +338,33 @@ static void put_lost(struct ebb_drawing *d, const struct ebb_bands *b, const str
 		free(name[i]);
 }
 
-static void put_arms(struct ebb_drawing *d, const struct ebb_bands *b, const struct cast *c)
+/* ---- small frames ---- */
+
+static int frame_columns(const struct cast *c)
 {
-	char *label[EBB_BANDS_FRAMES];
-	double style[EBB_BANDS_FRAMES], every[EBB_BANDS_FRAMES];
+	return c->n <= 12 ? 4 : c->n <= 20 ? 5 : 6;
+}
+
+static int frame_rows(const struct cast *c)
+{
+	return (c->n + frame_columns(c) - 1) / frame_columns(c);
+}
+
+/* Letters of a title: it may reach into the gap beside its frame. */
+static int frame_letters(const struct ebb_drawing *d, const struct cast *c)
+{
+	int columns = frame_columns(c), room = d->width - FRAME_LEFT - FRAME_RIGHT + FRAME_GAP;
+
+	return (int)((room / columns - 10) / TITLE_CHAR);
+}
+
+static void put_arms(struct ebb_drawing *d, const struct ebb_bands *b, const struct cast *c,
+		     int title_columns)
+{
+	const char **label = ebb_xcalloc((size_t)c->n, sizeof *label);
+	double *style = ebb_xcalloc(2 * (size_t)c->n, sizeof *style), *every = style + c->n;
 	const struct ebb_series *s;
-	int i, longest = 0, width;
+	int i, longest = 0, width, lines;
 
 	for (i = 0; i < c->n; i++) {
 		s = at(b, 0, c->arm[i]);
@@ -320,12 +377,25 @@ static void put_arms(struct ebb_drawing *d, const struct ebb_bands *b, const str
 		style[i] = style_of(b, c, i);
 		every[i] = s->n_rows > 16 ? (double)(s->n_rows / 8) : 1.0;
 	}
-	ebb_drawing_strings(d, "LABEL", (const char *const *)label, c->n);
+	if (c->look == SMALL_FRAMES) {
+		lines = ebb_drawing_titles(d, "LABEL", label, c->n, title_columns);
+		d->height += TITLE_LINE * (lines - 1) * frame_rows(c);
+		ebb_drawing_number(d, "HEIGHT", d->height);
+	} else {
+		ebb_drawing_strings(d, "LABEL", label, c->n);
+	}
 	ebb_drawing_numbers(d, "STYLE", style, c->n);
 	ebb_drawing_numbers(d, "EVERY", every, c->n);
 	ebb_drawing_number(d, "KEY_CHARS", longest);
+	/* With so few seeds there is no band to look at but they. */
+	ebb_drawing_number(d, "SEED_WIDTH", c->most_n < EBB_BAND_SEEDS ? 1.2 : 0.7);
+	ebb_drawing_number(d, "SEED_FADE", c->most_n < EBB_BAND_SEEDS ? 90 : 150);
+	ebb_drawing_string(d, "SEED_NOTE",
+			   c->all_same_n == 2 ? "2 seeds, each thin line a seed" : "");
 	for (i = 0; i < c->n; i++)
-		free(label[i]);
+		free((char *)label[i]);
+	free(label);
+	free(style);
 }
 
 static void put_blocks(struct ebb_drawing *d, const struct ebb_bands *b, const struct cast *c,
@@ -350,6 +420,61 @@ static void put_blocks(struct ebb_drawing *d, const struct ebb_bands *b, const s
 	}
 }
 
+/* ---- the fan ---- */
+
+struct place {
+	double value;
+	int at; /* in the cast */
+};
+
+static int by_value(const void *a, const void *b)
+{
+	const struct place *p = a, *q = b;
+
+	return p->value != q->value ? (p->value > q->value) - (p->value < q->value) : p->at - q->at;
+}
+
+/* Colours go by the rank of a value, so that a sweep over decades, zero included, uses them all. */
+static void put_fan(struct ebb_drawing *d, const struct ebb_bands *b, const struct cast *c,
+		    double unit)
+{
+	struct place *place = ebb_xcalloc((size_t)c->n, sizeof *place);
+	double at_rank[FAN_TICKS];
+	char *word[FAN_TICKS], name[16];
+	const struct ebb_series *s;
+	int64_t r;
+	int i, p;
+
+	for (i = 0; i < c->n; i++)
+		place[i] = (struct place){b->value[c->arm[i]], i};
+	qsort(place, (size_t)c->n, sizeof *place, by_value);
+	for (p = 0; p < b->n_panels; p++) {
+		snprintf(name, sizeof name, "fan%d", p + 1);
+		ebb_drawing_block(d, name);
+		for (i = 0; i < c->n; i++) {
+			s = at(b, p, c->arm[place[i].at]);
+			for (r = 0; r < s->n_rows; r++) {
+				ebb_drawing_row(d, 3, (double[]){s->x[r] / unit, s->mean[r], i});
+				csv_row(&d->csv, b->panel[p].metric, s, "mean", "", s->x[r],
+					s->mean[r], s->low[r], s->high[r], s->n[r]);
+			}
+			ebb_drawing_gap(d);
+		}
+		ebb_drawing_end(d);
+	}
+	for (i = 0; i < FAN_TICKS; i++) {
+		at_rank[i] = (double)((c->n - 1) * i / (FAN_TICKS - 1));
+		word[i] = ebb_xprintf("%.3g", place[(int)at_rank[i]].value);
+	}
+	ebb_drawing_string(d, "KEY", b->key);
+	ebb_drawing_number(d, "N_TICKS", FAN_TICKS);
+	ebb_drawing_strings(d, "TICK", (const char *const *)word, FAN_TICKS);
+	ebb_drawing_numbers(d, "TICK_RANK", at_rank, FAN_TICKS);
+	for (i = 0; i < FAN_TICKS; i++)
+		free(word[i]);
+	free(place);
+}
+
 /* A frame in which no arm has a value would be an error of gnuplot's: leave it out. */
 static struct ebb_bands without_empty_panels(const struct ebb_bands *b)
 {
@@ -370,25 +495,27 @@ static struct ebb_bands without_empty_panels(const struct ebb_bands *b)
 int ebb_bands_draw(const struct ebb_bands *given, const char *dir, char *path[EBB_N_FILES],
 		   struct ebb_err *err)
 {
+	static const char *const template[] = {
+		[ONE_FRAME] = "bands", [SMALL_FRAMES] = "frames", [FAN] = "fan"};
 	double from[EBB_BANDS_PANELS], to[EBB_BANDS_PANELS], unit, end;
 	const char *ylabel[EBB_BANDS_PANELS], *word;
 	const struct ebb_bands kept = without_empty_panels(given), *b = &kept;
 	struct ebb_drawing d = {0};
 	struct cast c;
 	char *xlabel;
-	int p, rows, rc;
-	bool small, cut = false;
+	int p, rc;
+	bool cut = false;
 
 	memset(path, 0, EBB_N_FILES * sizeof *path);
 	rc = choose(b, &c, err);
-	if (rc != 0)
+	if (rc != 0) {
+		free(c.arm);
 		return rc;
-	small = c.n > EBB_BANDS_ARMS;
-	rows = (c.n + 3) / 4;
-	ebb_drawing_init(&d, b->name, small ? "frames" : "bands", 1280,
-			 small             ? 190 + 240 * rows
-			 : b->n_panels > 1 ? 1000
-					   : 760,
+	}
+	ebb_drawing_init(&d, b->name, template[c.look], 1280,
+			 c.look == SMALL_FRAMES ? 190 + 240 * frame_rows(&c)
+			 : b->n_panels > 1      ? 1000
+						: 760,
 			 "metric,arm,kind,seed,axis,x,value,low,high,n");
 	unit = x_unit(b, &word, &end);
 	ebb_drawing_number(&d, "XMAX", end);
@@ -404,11 +531,17 @@ int ebb_bands_draw(const struct ebb_bands *given, const char *dir, char *path[EB
 	ebb_drawing_strings(&d, "YLABEL", ylabel, b->n_panels);
 	ebb_drawing_numbers(&d, "YMIN", from, b->n_panels);
 	ebb_drawing_numbers(&d, "YMAX", to, b->n_panels);
-	put_arms(&d, b, &c);
 	put_caption(&d, b, &c, cut);
-	put_blocks(&d, b, &c, unit);
-	put_lost(&d, b, &c, unit);
+	if (c.look == FAN) {
+		put_fan(&d, b, &c, unit);
+	} else {
+		ebb_drawing_number(&d, "COLS", frame_columns(&c));
+		put_arms(&d, b, &c, frame_letters(&d, &c));
+		put_blocks(&d, b, &c, unit);
+		put_lost(&d, b, &c, unit);
+	}
 	rc = ebb_drawing_write(&d, dir, path, err);
+	free(c.arm);
 	free(xlabel);
 	ebb_drawing_release(&d);
 	return rc;

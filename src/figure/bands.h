@@ -1,6 +1,7 @@
 /*
  * The band figure: one or two metrics of several arms, mean and 95 % band over seeds, single seeds
- * as hairlines. Up to 8 arms share a frame, more get a small frame each.
+ * as hairlines. Up to 8 arms share a frame, up to 30 get a small frame each; more are drawn only
+ * where a number tells them apart: as a fan, the mean of each in the colour of its number.
  */
 #ifndef EBB_FIGURE_BANDS_H
 #define EBB_FIGURE_BANDS_H
@@ -17,6 +18,9 @@ struct ebb_bands {
 	const char *name, *title;
 	const char *run; /* for the caption */
 	int n_arms, n_panels;
+	int left_out;        /* arms of the run that were not chosen, for the caption    */
+	const char *key;     /* what tells the arms apart; null: more than one number    */
+	const double *value; /* its values, not used without a key               (n_arms) */
 	struct ebb_panel {
 		const char *metric; /* full name, for the CSV                                     */
 		const char *ylabel; /* with the unit                                              */

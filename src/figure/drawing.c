@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/file.h"
 #include "figure/gnuplot.h"
@@ -13,6 +15,7 @@
 #define TEMPLATE_LIMIT (1 << 20)
 #define TIMEOUT_MS     120000
 #define CAPTION_WIDTH  132
+#define TITLE_LINES    3
 
 void ebb_drawing_init(struct ebb_drawing *d, const char *name, const char *template, int width,
 		      int height, const char *csv_head)
@@ -96,6 +99,70 @@ void ebb_drawing_numbers(struct ebb_drawing *d, const char *variable, const doub
 	ebb_buf_puts(&d->data, "]\n");
 }
 
+/* The end of the longest part of p that fits in so many columns: before a space if there is one,
+ * else wherever they are full. */
+static const char *fitting(const char *p, int columns)
+{
+	const char *end = p, *space = NULL;
+	int width = 0;
+
+	for (; *end != '\0'; end++) {
+		width += ((unsigned char)*end & 0xc0) != 0x80; /* code points */
+		if (*end == ' ' && end > p && width <= columns + 1)
+			space = end;
+		if (width > columns)
+			return space != NULL ? space : end;
+	}
+	return end;
+}
+
+/* Lines of a title into start[] and length[]; *more: the last one is not the end of the text. */
+static int break_title(const char *p, int columns, const char *start[], int length[], bool *more)
+{
+	const char *end;
+	int n = 0;
+
+	do {
+		end = fitting(p, columns);
+		start[n] = p;
+		length[n++] = (int)(end - p);
+		p = *end == ' ' ? end + 1 : end;
+	} while (*p != '\0' && n < TITLE_LINES);
+	*more = *p != '\0';
+	return n;
+}
+
+int ebb_drawing_titles(struct ebb_drawing *d, const char *variable, const char *const *text, int n,
+		       int columns)
+{
+	const char *start[TITLE_LINES];
+	int length[TITLE_LINES], i, k, lines, most = 1;
+	char *line;
+	bool more;
+
+	for (i = 0; i < n; i++) {
+		lines = break_title(text[i], columns, start, length, &more);
+		most = lines > most ? lines : most;
+	}
+	ebb_buf_printf(&d->data, "array %s[%d] = [", variable, n);
+	for (i = 0; i < n; i++) {
+		lines = break_title(text[i], columns, start, length, &more);
+		ebb_buf_puts(&d->data, i > 0 ? ", " : "");
+		for (k = lines; k < most; k++)
+			ebb_buf_puts(&d->data, "\"\\n\".");
+		for (k = 0; k < lines; k++) {
+			line = ebb_xprintf("%.*s%s", length[k], start[k],
+					   more && k + 1 == lines ? "…" : "");
+			ebb_buf_puts(&d->data, k > 0 ? ".\"\\n\"." : "");
+			put_quoted(&d->data, line);
+			free(line);
+		}
+	}
+	ebb_buf_puts(&d->data, "]\n");
+	ebb_drawing_number(d, "TITLE_LINES", most);
+	return most;
+}
+
 void ebb_drawing_caption(struct ebb_drawing *d, const char *text)
 {
 	const char *line[16], *p = text, *cut, *end;
@@ -122,6 +189,15 @@ void ebb_drawing_caption(struct ebb_drawing *d, const char *text)
 	ebb_drawing_strings(d, "CAPTION", line, n);
 	for (i = 0; i < n; i++)
 		free((char *)line[i]);
+}
+
+void ebb_drawing_left_out(struct ebb_buf *caption, int n)
+{
+	if (n > 0)
+		ebb_buf_printf(caption,
+			       "; %d arm%s left out for want of room, evenly in the run's order; "
+			       "--arm chooses",
+			       n, n == 1 ? "" : "s");
 }
 
 void ebb_drawing_block(struct ebb_drawing *d, const char *name)
@@ -191,11 +267,20 @@ int ebb_template_read(const char *stem, char **text, char **path, struct ebb_err
 {
 	const char *const place[3] = {getenv("EBB_PLOTS"), EBB_SOURCE_ROOT "/plots", EBB_PLOTS_DIR};
 	char *file = ebb_xprintf("%s.gp", stem);
+	struct stat folder;
 	size_t n;
 	int i, rc = EBB_ENOENT;
 
 	*text = NULL;
 	*path = NULL;
+	if (place[0] != NULL && place[0][0] != '\0' &&
+	    (stat(place[0], &folder) != 0 || !S_ISDIR(folder.st_mode))) {
+		free(file);
+		return ebb_err_set(err, EBB_ENOENT,
+				   "EBB_PLOTS is '%s', which is no folder: set it to the folder "
+				   "plots/ of the sources, or unset it",
+				   place[0]);
+	}
 	for (i = 0; i < 3 && rc == EBB_ENOENT; i++) {
 		if (place[i] == NULL || place[i][0] == '\0')
 			continue;

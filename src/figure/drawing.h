@@ -12,6 +12,9 @@
 
 enum { EBB_PNG, EBB_SVG, EBB_PDF, EBB_GP, EBB_CSV, EBB_N_FILES };
 
+/* Bands begin at three seeds: the interval of two has a t quantile of 12.7 and only fills a frame. */
+#define EBB_BAND_SEEDS 3
+
 struct ebb_drawing {
 	char *name;          /* stem of the files           */
 	char *template;      /* stem of the file in plots/  */
@@ -32,8 +35,19 @@ void ebb_drawing_strings(struct ebb_drawing *d, const char *variable, const char
 			 int n);
 void ebb_drawing_numbers(struct ebb_drawing *d, const char *variable, const double *x, int n);
 
+/*
+ * Titles of small frames: the texts as strings of at most three lines of `columns` letters, broken
+ * at spaces, an ellipsis where more was said. All get as many lines, the last ones filled, so that
+ * they stand on their frames; variable TITLE_LINES says how many. Returns that number.
+ */
+int ebb_drawing_titles(struct ebb_drawing *d, const char *variable, const char *const *text, int n,
+		       int columns);
+
 /* The lines of a caption, broken at spaces, as array CAPTION. */
 void ebb_drawing_caption(struct ebb_drawing *d, const char *text);
+
+/* What a caption says of n arms for which there was no room; nothing for 0. */
+void ebb_drawing_left_out(struct ebb_buf *caption, int n);
 
 /* A data block "$name": open, rows of numbers, empty rows between curves, close. */
 void ebb_drawing_block(struct ebb_drawing *d, const char *name);

@@ -148,32 +148,118 @@ static int find(const struct ebb_run *run, const char *word, struct found *out, 
 	return rc;
 }
 
-static int arm_at(const struct ebb_figure_choice *c, int i)
+/* ---- which arms ---- */
+
+/* The arms of one figure. */
+struct lot {
+	int *arm, n; /* arms to draw, in the order they were chosen                        */
+	int left_out;
+	const char *key; /* the one thing that tells them apart, where that is a number... */
+	double *value;   /* ... and the numbers                                        (n) */
+};
+
+static void lot_release(struct lot *lot)
 {
-	return c->arm != NULL ? c->arm[i] : i;
+	free(lot->arm);
+	free(lot->value);
+	*lot = (struct lot){0};
 }
 
-/* Does the figure have room for the arms that have come to something? */
-static int check_room(const struct ebb_run *run, const struct figure *f,
-		      const struct ebb_figure_choice *c, struct ebb_err *err)
+static bool number_of(const char *text, double *x)
 {
-	static const int room[] = {[BANDS] = EBB_BANDS_FRAMES,
-				   [PORTRAIT] = EBB_PORTRAIT_ARMS,
-				   [POSITION] = EBB_POSITION_ARMS};
-	int i, s, arms = 0, n_arms = c->arm != NULL ? c->n_arms : run->n_arms;
+	char *end;
 
-	for (i = 0; i < n_arms; i++) {
-		for (s = 0; s < run->n_seeds && !run->finished[arm_at(c, i) * run->n_seeds + s];
-		     s++)
-			;
-		arms += s < run->n_seeds;
+	*x = strtod(text, &end);
+	return end != text && *end == '\0' && isfinite(*x);
+}
+
+/* Which swept key tells these arms apart? -1: none, or more than one. */
+static int telling_axis(const struct ebb_run *run, const struct lot *lot)
+{
+	const struct ebb_run_arm *first = &run->arm[lot->arm[0]], *arm;
+	int i, k, found = -1;
+
+	for (i = 1; i < lot->n; i++) {
+		arm = &run->arm[lot->arm[i]];
+		if (arm->n_axes != first->n_axes)
+			return -1;
+		for (k = 0; k < arm->n_axes; k++) {
+			if (strcmp(arm->axis[k].key, first->axis[k].key) != 0)
+				return -1;
+			if (strcmp(arm->axis[k].value, first->axis[k].value) == 0)
+				continue;
+			if (found >= 0 && found != k)
+				return -1;
+			found = k;
+		}
 	}
-	if (arms > room[f->kind])
-		return ebb_err_set(
-			err, EBB_EINVAL,
-			"figure '%s' has room for %d arms, there are %d; choose some with --arm",
-			f->row.name, room[f->kind], arms);
-	return 0;
+	return found;
+}
+
+static void find_numbers(const struct ebb_run *run, struct lot *lot)
+{
+	int i, k = lot->n > 1 ? telling_axis(run, lot) : -1;
+	bool numbers = k >= 0;
+
+	lot->value = ebb_xcalloc((size_t)lot->n + 1, sizeof *lot->value);
+	for (i = 0; i < lot->n && numbers; i++)
+		numbers = number_of(run->arm[lot->arm[i]].axis[k].value, &lot->value[i]);
+	lot->key = numbers ? ebb_name_key(run->arm[lot->arm[0]].axis[k].key) : NULL;
+}
+
+static bool anything_finished(const struct ebb_run *run, int arm)
+{
+	int s;
+
+	for (s = 0; s < run->n_seeds; s++)
+		if (run->finished[arm * run->n_seeds + s])
+			return true;
+	return false;
+}
+
+/* Every chosen arm where there is room; else as many as there is room for of those that have come to
+ * something, evenly, the first and the last among them. */
+static void draw_lot(const struct ebb_run *run, enum kind kind, const struct ebb_figure_choice *c,
+		     struct lot *lot)
+{
+	static const int room_of[] = {[BANDS] = EBB_BANDS_FRAMES,
+				      [PORTRAIT] = EBB_PORTRAIT_ARMS,
+				      [POSITION] = EBB_POSITION_ARMS};
+	int i, room = room_of[kind], n = c->arm != NULL ? c->n_arms : run->n_arms, alive = 0;
+
+	*lot = (struct lot){.n = n};
+	lot->arm = ebb_xcalloc((size_t)n + 1, sizeof *lot->arm);
+	for (i = 0; i < n; i++) {
+		lot->arm[i] = c->arm != NULL ? c->arm[i] : i;
+		alive += anything_finished(run, lot->arm[i]);
+	}
+	find_numbers(run, lot);
+	if (alive <= room || (kind == BANDS && lot->key != NULL))
+		return;
+	for (i = 0, n = 0; i < lot->n; i++)
+		if (anything_finished(run, lot->arm[i]))
+			lot->arm[n++] = lot->arm[i];
+	for (i = 0; i < room; i++)
+		lot->arm[i] = lot->arm[(int64_t)i * (alive - 1) / (room - 1)];
+	lot->n = room;
+	lot->left_out = alive - room;
+	lot->key = NULL;
+}
+
+int ebb_figure_left_out(const struct ebb_run *run, const char *word,
+			const struct ebb_figure_choice *choice)
+{
+	struct ebb_err ignored = EBB_ERR_INIT;
+	struct found f;
+	struct lot lot = {0};
+	int n;
+
+	if (find(run, word, &f, &ignored) == 0)
+		draw_lot(run, f.f.kind, choice, &lot);
+	n = lot.left_out;
+	lot_release(&lot);
+	found_release(&f);
+	return n;
 }
 
 int ebb_figure_check(const struct ebb_run *run, const char *word,
@@ -189,8 +275,6 @@ int ebb_figure_check(const struct ebb_run *run, const char *word,
 	if (f.f.kind != BANDS && choice->scale != EBB_SCALE_NATIVE)
 		rc = ebb_err_set(err, EBB_EINVAL, "figure '%s' has no time axis; leave --x out",
 				 word);
-	else
-		rc = check_room(run, &f.f, choice, err);
 	*available = f.f.kind == PORTRAIT;
 	for (p = 0; p < EBB_BANDS_PANELS && f.f.panel[p].metric != NULL; p++) {
 		if (f.f.kind == PORTRAIT)
@@ -205,15 +289,20 @@ int ebb_figure_check(const struct ebb_run *run, const char *word,
 /* ---- reading what each kind needs ---- */
 
 static int draw_bands(const struct ebb_run *run, const struct figure *f, const char *name,
-		      const struct ebb_figure_choice *c, int n_arms, const char *dir,
+		      enum ebb_scale scale, const struct lot *lot, const char *dir,
 		      char *path[EBB_N_FILES], struct ebb_err *err)
 {
-	struct ebb_bands b = {
-		.name = name, .title = f->row.title, .run = run->name, .n_arms = n_arms};
+	struct ebb_bands b = {.name = name,
+			      .title = f->row.title,
+			      .run = run->name,
+			      .n_arms = lot->n,
+			      .left_out = lot->left_out,
+			      .key = lot->key,
+			      .value = lot->value};
 	const struct ebb_metric *m;
 	struct ebb_series *series;
 	int64_t most;
-	int i, p, rc = 0;
+	int i, p, n_arms = lot->n, rc = 0;
 
 	series = ebb_xcalloc((size_t)n_arms * EBB_BANDS_PANELS + 1, sizeof *series);
 	for (p = 0; p < EBB_BANDS_PANELS && f->panel[p].metric != NULL && rc == 0; p++) {
@@ -223,8 +312,8 @@ static int draw_bands(const struct ebb_run *run, const struct figure *f, const c
 						f->to, series + p * n_arms};
 		b.n_panels = p + 1;
 		for (i = 0; i < n_arms && rc == 0; i++)
-			rc = ebb_series_read(&series[p * n_arms + i], run, arm_at(c, i),
-					     f->panel[p].metric, c->scale, most, err);
+			rc = ebb_series_read(&series[p * n_arms + i], run, lot->arm[i],
+					     f->panel[p].metric, scale, most, err);
 	}
 	if (rc == 0)
 		rc = ebb_bands_draw(&b, dir, path, err);
@@ -249,26 +338,28 @@ static int trial_state(const struct ebb_run *run, int arm, int seed, int *state,
 	return rc;
 }
 
-static int draw_portrait(const struct ebb_run *run, const struct figure *f,
-			 const struct ebb_figure_choice *c, int n_arms, const char *dir,
-			 char *path[EBB_N_FILES], struct ebb_err *err)
+static int draw_portrait(const struct ebb_run *run, const struct figure *f, const struct lot *lot,
+			 const char *dir, char *path[EBB_N_FILES], struct ebb_err *err)
 {
-	struct ebb_portrait p = {
-		.name = f->row.name, .title = f->row.title, .run = run->name, .n_arms = n_arms};
+	struct ebb_portrait p = {.name = f->row.name,
+				 .title = f->row.title,
+				 .run = run->name,
+				 .n_arms = lot->n,
+				 .left_out = lot->left_out};
 	struct ebb_portrait_arm *arm;
 	struct ebb_pairs *trial;
 	uint64_t *seed;
-	int i, s, state, n, rc = 0;
+	int i, s, state, n, n_arms = lot->n, rc = 0;
 
 	arm = ebb_xcalloc((size_t)n_arms + 1, sizeof *arm);
 	trial = ebb_xcalloc((size_t)n_arms * (size_t)run->n_seeds + 1, sizeof *trial);
 	seed = ebb_xcalloc((size_t)n_arms * (size_t)run->n_seeds + 1, sizeof *seed);
 	for (i = 0; i < n_arms && rc == 0; i++) {
-		arm[i] = (struct ebb_portrait_arm){.label = run->arm[arm_at(c, i)].label,
+		arm[i] = (struct ebb_portrait_arm){.label = run->arm[lot->arm[i]].label,
 						   .trial = trial + i * run->n_seeds,
 						   .seed = seed + i * run->n_seeds};
 		for (s = 0; s < run->n_seeds && rc == 0; s++) {
-			rc = trial_state(run, arm_at(c, i), s, &state, err);
+			rc = trial_state(run, lot->arm[i], s, &state, err);
 			if (rc != 0 || state == 0)
 				continue;
 			if (state < 0) {
@@ -276,7 +367,7 @@ static int draw_portrait(const struct ebb_run *run, const struct figure *f,
 				continue;
 			}
 			n = i * run->n_seeds + arm[i].n_trials;
-			rc = ebb_pairs_read(run, arm_at(c, i), s, &trial[n], err);
+			rc = ebb_pairs_read(run, lot->arm[i], s, &trial[n], err);
 			if (rc == EBB_ENOENT) { /* recorded without one of the two */
 				rc = 0;
 				continue;
@@ -325,29 +416,31 @@ static int position_add(struct ebb_position_arm *arm, struct ebb_array *a, uint6
 	return 0;
 }
 
-static int draw_position(const struct ebb_run *run, const struct figure *f,
-			 const struct ebb_figure_choice *c, int n_arms, const char *dir,
-			 char *path[EBB_N_FILES], struct ebb_err *err)
+static int draw_position(const struct ebb_run *run, const struct figure *f, const struct lot *lot,
+			 const char *dir, char *path[EBB_N_FILES], struct ebb_err *err)
 {
-	struct ebb_position p = {
-		.name = f->row.name, .title = f->row.title, .run = run->name, .n_arms = n_arms};
+	struct ebb_position p = {.name = f->row.name,
+				 .title = f->row.title,
+				 .run = run->name,
+				 .n_arms = lot->n,
+				 .left_out = lot->left_out};
 	struct ebb_position_arm *arm;
 	struct ebb_array a = {0};
-	int i, s, state, rc = 0;
+	int i, s, state, n_arms = lot->n, rc = 0;
 
 	arm = ebb_xcalloc((size_t)n_arms + 1, sizeof *arm);
 	for (i = 0; i < n_arms && rc == 0; i++) {
-		arm[i].label = run->arm[arm_at(c, i)].label;
+		arm[i].label = run->arm[lot->arm[i]].label;
 		arm[i].value = ebb_xcalloc((size_t)run->n_seeds + 1, sizeof *arm[i].value);
 		for (s = 0; s < run->n_seeds && rc == 0; s++) {
-			rc = trial_state(run, arm_at(c, i), s, &state, err);
+			rc = trial_state(run, lot->arm[i], s, &state, err);
 			if (rc != 0 || state == 0)
 				continue;
 			if (state < 0) {
 				arm[i].n_diverged++;
 				continue;
 			}
-			rc = ebb_run_read(run, arm_at(c, i), s, "position/entropy", &a, err);
+			rc = ebb_run_read(run, lot->arm[i], s, "position/entropy", &a, err);
 			if (rc == 0)
 				rc = position_add(&arm[i], &a, run->seed[s], err);
 			else if (rc == EBB_ENOENT)
@@ -374,25 +467,28 @@ int ebb_figure_draw(const struct ebb_run *run, const char *word,
 {
 	char *dir =
 		choice->dir != NULL ? ebb_xstrdup(choice->dir) : ebb_path_join(run->dir, "figures");
-	int n_arms = choice->arm != NULL ? choice->n_arms : run->n_arms;
+	struct lot lot = {0};
 	struct found f;
 	char *name;
 	int rc;
 
 	memset(path, 0, EBB_N_FILES * sizeof *path);
 	rc = find(run, word, &f, err);
+	if (rc == 0)
+		draw_lot(run, f.f.kind, choice, &lot);
 	if (rc == 0 && f.f.kind == PORTRAIT)
-		rc = draw_portrait(run, &f.f, choice, n_arms, dir, path, err);
+		rc = draw_portrait(run, &f.f, &lot, dir, path, err);
 	else if (rc == 0 && f.f.kind == POSITION)
-		rc = draw_position(run, &f.f, choice, n_arms, dir, path, err);
+		rc = draw_position(run, &f.f, &lot, dir, path, err);
 	else if (rc == 0) {
 		name = choice->scale == EBB_SCALE_NATIVE
 			       ? ebb_xstrdup(f.f.row.name)
 			       : ebb_xprintf("%s-by-%s", f.f.row.name,
 					     ebb_scale_name(choice->scale));
-		rc = draw_bands(run, &f.f, name, choice, n_arms, dir, path, err);
+		rc = draw_bands(run, &f.f, name, choice->scale, &lot, dir, path, err);
 		free(name);
 	}
+	lot_release(&lot);
 	found_release(&f);
 	free(dir);
 	return rc;

@@ -30,7 +30,12 @@ const struct ebb_figure_row *ebb_figure_row(int i);
 int ebb_figure_check(const struct ebb_run *run, const char *word,
 		     const struct ebb_figure_choice *choice, bool *available, struct ebb_err *err);
 
-/* Draw it. path receives the five names, which the caller frees. */
+/* How many arms with something finished Draw leaves out because the figure has no room for them. */
+int ebb_figure_left_out(const struct ebb_run *run, const char *word,
+			const struct ebb_figure_choice *choice);
+
+/* Draw it; with more arms than there is room for, that many of them, evenly over their order. Curves
+ * of arms that one number tells apart have room for all (figure/bands.h). path receives the five names, which the caller frees. */
 int ebb_figure_draw(const struct ebb_run *run, const char *word,
 		    const struct ebb_figure_choice *choice, char *path[EBB_N_FILES],
 		    struct ebb_err *err);

@@ -36,7 +36,7 @@ static int pooled_fit(const struct ebb_portrait_arm *arm, struct ebb_law *law, d
 		*h_max = fmax(*h_max, H[t]);
 	if (m >= 3) {
 		rc = ebb_law_fit(H, R, m, 0, law, err);
-		*fitted = rc == 0 && !law->insufficient_range;
+		*fitted = rc == 0 && !law->insufficient_range && isfinite(law->r2);
 	}
 	free(H);
 	return rc;
@@ -117,6 +117,7 @@ static void put_caption(struct ebb_drawing *d, const struct ebb_portrait *p)
 	if (diverged > 0)
 		ebb_buf_printf(&text, "; %d diverged trial%s left out", diverged,
 			       diverged == 1 ? "" : "s");
+	ebb_drawing_left_out(&text, p->left_out);
 	ebb_drawing_caption(d, text.data);
 	ebb_buf_release(&text);
 }

@@ -12,7 +12,7 @@
 
 struct ebb_portrait {
 	const char *name, *title, *run;
-	int n_arms;
+	int n_arms, left_out; /* arms of the run that were not chosen, for the caption */
 	struct ebb_portrait_arm {
 		const char *label;
 		int n_trials;

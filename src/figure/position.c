@@ -6,7 +6,10 @@
 #include <string.h>
 #include "analysis/stat.h"
 
-#define TIMES 3 /* first, middle, last */
+#define TIMES      3    /* first, middle, last                                                 */
+#define TITLE_ROOM 1194 /* pixels from the first frame to the edge, as in plots/position.gp    */
+#define TITLE_CHAR 11.5 /* that a letter of a title takes, and a line                          */
+#define TITLE_LINE 25
 
 static int64_t time_of(const struct ebb_position_arm *arm, int t)
 {
@@ -27,6 +30,7 @@ static int put_curve(struct ebb_drawing *d, const char *block, const struct ebb_
 	double *column, step = arm->step[time_of(arm, t)];
 	int64_t i;
 	int k, rc = 0, any = 0;
+	bool band;
 
 	column = ebb_xcalloc((size_t)arm->n_trials, sizeof *column);
 	ebb_drawing_block(d, block);
@@ -39,11 +43,12 @@ static int put_curve(struct ebb_drawing *d, const char *block, const struct ebb_
 		any = 1;
 		e->last = i + 1 > e->last ? i + 1 : e->last;
 		e->mean = fmax(e->mean, s.mean);
-		e->band = fmax(e->band, isnan(s.high) ? s.mean : s.high);
+		band = s.n >= EBB_BAND_SEEDS;
+		e->band = fmax(e->band, band ? s.high : s.mean);
 		ebb_drawing_row(d, 5,
 				(double[]){(double)(i + 1), s.mean,
-					   isnan(s.low) ? s.mean : fmax(s.low, 0.0),
-					   isnan(s.high) ? s.mean : s.high, s.n});
+					   band ? fmax(s.low, 0.0) : s.mean, band ? s.high : s.mean,
+					   s.n});
 		ebb_csv_text(&d->csv, arm->label);
 		ebb_csv_number(&d->csv, step);
 		ebb_csv_number(&d->csv, (double)(i + 1));
@@ -101,18 +106,21 @@ static void put_caption(struct ebb_drawing *d, const struct ebb_position *p, boo
 	}
 	ebb_buf_printf(&text, "%s: mean over the responses that reach a position, then over ",
 		       p->run);
-	if (high == 1)
-		ebb_buf_puts(&text, "1 seed, no band");
-	else if (low == high)
-		ebb_buf_printf(&text, "%d seeds; band: 95 %% t interval over seeds", high);
+	if (low == high)
+		ebb_buf_printf(&text, "%d seed%s", high, high == 1 ? "" : "s");
 	else
-		ebb_buf_printf(&text, "%d to %d seeds; band: 95 %% t interval over seeds", low,
-			       high);
+		ebb_buf_printf(&text, "%d to %d seeds", low, high);
+	if (high < EBB_BAND_SEEDS)
+		ebb_buf_puts(&text, "; no band below 3");
+	else
+		ebb_buf_printf(&text, "; band: 95 %% t interval over seeds%s",
+			       low < EBB_BAND_SEEDS ? ", from 3 seeds on" : "");
 	if (cut)
 		ebb_buf_puts(&text, "; bands cut at the frame");
 	if (diverged > 0)
 		ebb_buf_printf(&text, "; %d diverged trial%s left out", diverged,
 			       diverged == 1 ? "" : "s");
+	ebb_drawing_left_out(&text, p->left_out);
 	ebb_drawing_caption(d, text.data);
 	ebb_buf_release(&text);
 }
@@ -125,7 +133,7 @@ int ebb_position_draw(const struct ebb_position *p, const char *dir, char *path[
 	struct ebb_drawing d = {0};
 	struct extent e = {0};
 	double high;
-	int a, t, n = 0, m = 0, rows, cols, rc = 0;
+	int a, t, n = 0, m = 0, rows, cols, lines, rc = 0;
 
 	memset(path, 0, EBB_N_FILES * sizeof *path);
 	for (a = 0; a < p->n_arms; a++)
@@ -139,7 +147,7 @@ int ebb_position_draw(const struct ebb_position *p, const char *dir, char *path[
 			err, EBB_EINVAL,
 			"figure '%s' has room for %d arms, the run has %d; choose some with --arm",
 			p->name, EBB_POSITION_ARMS, n);
-	cols = n == 1 ? 1 : n <= 4 ? 2 : n <= 9 ? 3 : 4; /* as in plots/position.gp */
+	cols = n == 1 ? 1 : n <= 4 ? 2 : n <= 9 ? 3 : 4;
 	rows = (n + cols - 1) / cols;
 	ebb_drawing_init(&d, p->name, "position", 1280, 230 + (n == 1 ? 530 : 300) * rows,
 			 "arm,step,position,mean,low,high,n");
@@ -157,7 +165,11 @@ int ebb_position_draw(const struct ebb_position *p, const char *dir, char *path[
 		rc = ebb_err_set(err, EBB_ENOENT, "figure '%s': every value is missing", p->name);
 	ebb_drawing_string(&d, "TITLE", p->title);
 	ebb_drawing_number(&d, "N", n);
-	ebb_drawing_strings(&d, "LABEL", label, n);
+	ebb_drawing_number(&d, "COLS", cols);
+	lines = ebb_drawing_titles(&d, "LABEL", label, n,
+				   (int)((TITLE_ROOM / cols - 10) / TITLE_CHAR));
+	d.height += TITLE_LINE * (lines - 1) * rows;
+	ebb_drawing_number(&d, "HEIGHT", d.height);
 	ebb_drawing_strings(&d, "CURVE", (const char *const *)curve, m);
 	ebb_drawing_number(&d, "LONGEST", (double)e.last);
 	ebb_drawing_number(&d, "EVERY", e.last > 24 ? (double)(e.last / 12) : 1.0);

@@ -1,6 +1,6 @@
 /*
  * Entropy by position in the response: small frames, one an arm, with the curve over positions at
- * the first, the middle and the last recorded step, mean and 95 % band over seeds.
+ * the first, the middle and the last recorded step, mean and 95 % band over three seeds or more.
  */
 #ifndef EBB_FIGURE_POSITION_H
 #define EBB_FIGURE_POSITION_H
@@ -21,7 +21,7 @@ struct ebb_position_arm {
 
 struct ebb_position {
 	const char *name, *title, *run;
-	int n_arms;
+	int n_arms, left_out; /* arms of the run that were not chosen, for the caption */
 	const struct ebb_position_arm *arm; /* n_trials 0: not drawn */
 };
 

@@ -1,7 +1,8 @@
 /*
  * One arm of a draft: a point of the sweep takes its settings level by level,
  *
- *   built-in < task preset < algorithm preset and variants < definition < swept values < overrides
+ *   built-in < task preset < algorithm preset and variants < definition < swept values < whens
+ *   < overrides
  *
  * The task's name and preset are looked up first, at whatever level they stand, because they say
  * which options exist and what lies below all others.
@@ -12,7 +13,7 @@
 
 #define BETA_OF_KL "kl.coef" /* the one meaning of beta that needs a place and an estimator */
 
-enum level { LEVEL_VARIANT, LEVEL_FIXED, LEVEL_SWEPT, LEVEL_OVERRIDE };
+enum level { LEVEL_VARIANT, LEVEL_FIXED, LEVEL_SWEPT, LEVEL_WHEN, LEVEL_OVERRIDE };
 
 struct list { /* what stands at one level for one arm */
 	const struct ebb_given **given;
@@ -21,11 +22,12 @@ struct list { /* what stands at one level for one arm */
 
 struct point { /* one arm in the making */
 	struct ebb_draft *d;
-	struct list fixed, swept, override;
+	struct list fixed, swept, when, override;
 	const struct ebb_preset *root;
 	const struct ebb_variant *variant; /* null: a built-in algorithm            */
 	const char *algorithm;
 	struct ebb_options *o;
+	struct ebb_arm *arm;
 	char *label;
 	bool estimator_given; /* kl.estimator stands somewhere in the user's text   */
 };
@@ -44,6 +46,8 @@ static const struct ebb_given *winner(const struct point *p, const char *key)
 	const struct ebb_given *g = find(&p->override, key);
 
 	if (!g)
+		g = find(&p->when, key);
+	if (!g)
 		g = find(&p->swept, key);
 	return g ? g : find(&p->fixed, key);
 }
@@ -59,15 +63,30 @@ static void warn_of_lost_row(struct point *p, const struct ebb_given *g)
 	for (const struct ebb_variant *v = p->variant; v; v = v->parent)
 		for (int i = 0; i < v->settings.n; i++) {
 			const struct ebb_given *lost = &v->settings.given[i];
+			char place[EBB_PLACE_MAX];
 
 			if (strcmp(meaning(p, lost), meaning(p, g)) != 0 ||
 			    strcmp(lost->value, g->value) == 0)
 				continue;
 			ebb_draft_once(p->d, EBB_WARNING, lost->mark,
 				       "'%s' of algorithm '%s' does nothing: the definition's '%s' "
-				       "at line %d sets it for every arm",
-				       lost->key, v->name, g->key, g->mark.line);
+				       "(%s) sets it for every arm",
+				       lost->key, v->name, g->key,
+				       ebb_draft_place(place, g->mark, lost->mark));
 		}
+}
+
+/* The user's text decided row (null: the algorithm); a later level replaces an earlier one. */
+static void remember(struct point *p, const struct ebb_option *row, struct ebb_mark mark)
+{
+	struct ebb_arm *arm = p->arm;
+	int i = 0;
+
+	while (i < arm->n_places && arm->place[i].row != row)
+		i++;
+	if (i == arm->n_places)
+		arm->place = ebb_xrealloc(arm->place, (size_t)++arm->n_places, sizeof *arm->place);
+	arm->place[i] = (struct ebb_place){row, mark};
 }
 
 static void set(struct point *p, const struct ebb_given *g, const char *key)
@@ -82,6 +101,8 @@ static void set(struct point *p, const struct ebb_given *g, const char *key)
 	} else if (ebb_option_set(p->o, row, g->value, &err) < 0) {
 		ebb_draft_once(p->d, EBB_ERROR, g->at, "%s%s",
 			       strcmp(g->key, "beta") ? "" : "beta: ", err.text);
+	} else {
+		remember(p, row, g->mark);
 	}
 }
 
@@ -89,7 +110,7 @@ static void set(struct point *p, const struct ebb_given *g, const char *key)
 static void set_beta(struct point *p, const struct list *list, const struct ebb_given *g)
 {
 	const char *key = p->root->beta;
-	const struct ebb_given *place = find(list, "kl.place");
+	const struct ebb_given *place = find(list, "kl.place"), *itself = find(list, key);
 
 	if (key[0] == 0) {
 		ebb_draft_once(p->d, EBB_ERROR, g->mark,
@@ -98,12 +119,14 @@ static void set_beta(struct point *p, const struct list *list, const struct ebb_
 			       p->algorithm);
 		return;
 	}
-	if (find(list, key)) {
+	if (itself && itself->source == g->source) {
 		ebb_draft_once(p->d, EBB_ERROR, g->mark,
 			       "'beta' and '%s' are the same option for algorithm '%s': give one",
 			       key, p->algorithm);
 		return;
 	}
+	if (itself && itself->source > g->source) /* a later file's word */
+		return;
 	set(p, g, key);
 	if (strcmp(key, BETA_OF_KL) != 0 || p->o->kl.place != EBB_KL_NONE) {
 		ebb_draft_once(p->d, EBB_NOTE, g->mark, "beta is %s for algorithm '%s'", key,
@@ -209,8 +232,8 @@ static void apply_task(struct point *p)
 	const struct ebb_task_rows *task;
 	const struct ebb_task_preset *row;
 
-	if (name)
-		ebb_options_task(p->o, p->d->catalog, name->value, NULL);
+	if (name && ebb_options_task(p->o, p->d->catalog, name->value, NULL) == 0)
+		remember(p, ebb_option_find(p->d->catalog, NULL, "task.name"), name->mark);
 	task = ebb_task_rows_find(p->d->catalog, p->o->task.name);
 	if (!task || ebb_draft_doubts(p->d, "task.name"))
 		return;
@@ -232,6 +255,8 @@ static void apply_algorithm(struct point *p)
 	p->variant = ebb_draft_variant(p->d, name);
 	p->root = p->variant ? p->variant->root : ebb_preset_find(name);
 	p->algorithm = name;
+	if (g)
+		remember(p, NULL, g->mark);
 	if (!p->root) /* unknown or without a root, and that was said */
 		return;
 	apply_table(p, p->root->settings, p->root->name);
@@ -304,75 +329,160 @@ static void check(struct point *p)
 	const struct ebb_given *from = winner(p, "pretrain.from");
 
 	ebb_options_check(p->o, problem, p);
-	if (task && p->o->pretrain.from[0])
+	/* RUN/TRIAL@STEP names another trial's policy; whoever reads runs looks whether it is there */
+	if (task && p->o->pretrain.from[0] && !strchr(p->o->pretrain.from, '@'))
 		find_task_preset(p, task, p->o->pretrain.from, "pretrain.from",
 				 from ? from->at : p->d->whole);
 }
 
 /* ---- label and axes ---- */
 
-static char *label_of(const struct ebb_draft *d, const int *at, const char *algorithm)
+static char *label_of(const struct ebb_draft *d, const struct ebb_point *point,
+		      const char *algorithm)
 {
 	struct ebb_buf label = EBB_BUF_INIT;
 
 	ebb_buf_puts(&label, algorithm);
-	for (int i = 0; i < d->n_axes; i++) {
-		const struct ebb_draft_axis *axis = &d->axis[i];
+	for (int i = 0; i < point->n_picks; i++) {
+		const struct ebb_pick *pick = &point->pick[i];
+		const char *key = pick->axis->key;
 		const struct ebb_option *row;
 
-		if (axis->values.n < 2 || strcmp(axis->key, "algorithm") == 0)
+		if (!pick->named || strcmp(key, "algorithm") == 0)
 			continue;
-		row = ebb_option_find(d->catalog, NULL, axis->key);
-		ebb_buf_printf(&label, " %s=%s", row && row->alias[0] ? row->alias : axis->key,
-			       axis->values.given[at[i]].value);
+		row = ebb_option_find(d->catalog, NULL, key);
+		ebb_buf_printf(&label, " %s=%s", row && row->alias[0] ? row->alias : key,
+			       pick->axis->values.given[pick->value].value);
 	}
 	return ebb_buf_take(&label);
 }
 
-static void set_axes(const struct ebb_draft *d, const int *at, struct ebb_arm *arm)
+static void set_axes(const struct ebb_draft *d, const struct ebb_point *point, struct ebb_arm *arm)
 {
 	int n = 0;
 
-	arm->axis = ebb_xcalloc((size_t)d->n_axes + 1, sizeof *arm->axis);
-	if (!ebb_draft_axis_find((struct ebb_draft *)d, "algorithm"))
+	arm->axis = ebb_xcalloc((size_t)point->n_picks + 1, sizeof *arm->axis);
+	if (!ebb_axis_find(&d->sweep, "algorithm"))
 		arm->axis[n++] = (struct ebb_setting){ebb_xstrdup("algorithm"),
 						      ebb_xstrdup(arm->options.algorithm)};
-	for (int i = 0; i < d->n_axes; i++)
-		if (d->axis[i].values.n > 0)
-			arm->axis[n++] = (struct ebb_setting){
-				ebb_xstrdup(d->axis[i].key),
-				ebb_xstrdup(d->axis[i].values.given[at[i]].value)};
+	for (int i = 0; i < point->n_picks; i++) {
+		const struct ebb_draft_axis *axis = point->pick[i].axis;
+
+		arm->axis[n++] = (struct ebb_setting){
+			ebb_xstrdup(axis->key),
+			ebb_xstrdup(axis->values.given[point->pick[i].value].value)};
+	}
 	arm->n_axes = n;
 }
 
-void ebb_draft_make_arm(struct ebb_draft *d, const struct ebb_options *builtin, const int *at,
-			struct ebb_arm *arm)
+/* ---- the levels of a point ---- */
+
+/* Two whens that hold for one arm must not contend for a key; a later file's when wins. Of the
+ * first n_swept, which are the axes of whens, this was said when the axes were collected. */
+static void add_when(struct point *p, const struct ebb_given *g, int n_swept)
 {
-	struct point p = {.d = d, .o = &arm->options};
+	struct list *list = &p->when;
+	char place[EBB_PLACE_MAX];
+
+	for (int i = 0; i < list->n; i++) {
+		const struct ebb_given *other = list->given[i];
+
+		if (strcmp(other->key, g->key) != 0)
+			continue;
+		if (i < n_swept)
+			return;
+		if (other->source == g->source && strcmp(other->value, g->value) != 0)
+			ebb_draft_once(p->d, EBB_ERROR, g->mark,
+				       "'%s' is set by two whens that hold for one arm (also %s)",
+				       g->key, ebb_draft_place(place, other->mark, g->mark));
+		if (g->source > other->source)
+			list->given[i] = g;
+		return;
+	}
+	list->given[list->n++] = g;
+}
+
+static void split(struct point *p, const struct ebb_point *point)
+{
+	size_t n_whens = 0;
+	int n_swept;
+
+	for (int i = 0; i < point->n_whens; i++)
+		n_whens += (size_t)point->when[i]->settings.n;
+	p->fixed = list_of(&p->d->fixed);
+	p->override = list_of(&p->d->override);
+	p->override.given =
+		ebb_xrealloc(p->override.given, (size_t)(p->override.n + point->n_picks) + 1,
+			     sizeof *p->override.given);
+	p->swept.given = ebb_xcalloc((size_t)point->n_picks + 1, sizeof *p->swept.given);
+	p->when.given = ebb_xcalloc((size_t)point->n_picks + n_whens + 1, sizeof *p->when.given);
+	for (int i = 0; i < point->n_picks; i++) {
+		const struct ebb_pick *pick = &point->pick[i];
+		const struct ebb_given *g = &pick->axis->values.given[pick->value];
+		struct list *list = g->source == EBB_FROM_LINE ? &p->override : &p->swept;
+
+		if (pick->when)
+			list = &p->when;
+		list->given[list->n++] = g;
+	}
+	n_swept = p->when.n;
+	for (int i = 0; i < point->n_whens; i++)
+		for (int k = 0; k < point->when[i]->settings.n; k++)
+			add_when(p, &point->when[i]->settings.given[k], n_swept);
+}
+
+/* A when's key must not be a swept key under its other name: the axis would do nothing. */
+static void check_whens(struct point *p)
+{
+	for (int i = 0; i < p->when.n; i++)
+		for (int k = 0; k < p->swept.n; k++) {
+			const struct ebb_given *w = p->when.given[i], *s = p->swept.given[k];
+			char place[EBB_PLACE_MAX];
+
+			if (strcmp(w->key, s->key) != 0 &&
+			    strcmp(meaning(p, w), meaning(p, s)) == 0)
+				ebb_draft_once(p->d, EBB_ERROR, w->mark,
+					       "'%s' here and '%s' of the sweep (%s) are the same "
+					       "option for algorithm '%s'",
+					       w->key, s->key,
+					       ebb_draft_place(place, s->mark, w->mark),
+					       p->algorithm);
+		}
+}
+
+void ebb_draft_make_arm(struct ebb_draft *d, const struct ebb_options *builtin,
+			const struct ebb_point *point, struct ebb_arm *arm)
+{
+	struct point p = {.d = d, .o = &arm->options, .arm = arm};
 
 	arm->options = *builtin;
-	p.fixed = list_of(&d->fixed);
-	p.override = list_of(&d->override);
-	p.override.given = ebb_xrealloc(p.override.given, (size_t)(d->override.n + d->n_axes) + 1,
-					sizeof *p.override.given);
-	p.swept.given = ebb_xcalloc((size_t)d->n_axes + 1, sizeof *p.swept.given);
-	for (int i = 0; i < d->n_axes; i++) {
-		struct list *list = d->axis[i].override ? &p.override : &p.swept;
-
-		if (d->axis[i].values.n > 0)
-			list->given[list->n++] = &d->axis[i].values.given[at[i]];
-	}
+	split(&p, point);
 	apply_task(&p);
 	apply_algorithm(&p);
-	p.label = arm->label = label_of(d, at, p.algorithm);
+	p.label = arm->label = label_of(d, point, p.algorithm);
 	if (p.root) {
+		check_whens(&p);
 		apply(&p, &p.fixed, LEVEL_FIXED);
 		apply(&p, &p.swept, LEVEL_SWEPT);
+		apply(&p, &p.when, LEVEL_WHEN);
 		apply(&p, &p.override, LEVEL_OVERRIDE);
 		check(&p);
 	}
-	set_axes(d, at, arm);
+	set_axes(d, point, arm);
 	free(p.fixed.given);
 	free(p.swept.given);
+	free(p.when.given);
 	free(p.override.given);
+}
+
+void ebb_arm_release(struct ebb_arm *arm)
+{
+	free(arm->label);
+	for (int i = 0; i < arm->n_axes; i++) {
+		free(arm->axis[i].key);
+		free(arm->axis[i].value);
+	}
+	free(arm->axis);
+	free(arm->place);
+	memset(arm, 0, sizeof *arm);
 }

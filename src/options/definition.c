@@ -36,50 +36,97 @@ static void name_after_file(struct ebb_draft *d, const char *path)
 	free(stem);
 }
 
-static int read_all(struct ebb_definition *def, struct ebb_draft *d, const char *path,
-		    const char *const *override, int n_overrides, struct ebb_err *err)
+static int read_all(struct ebb_definition *def, struct ebb_draft *d, const char *const *path,
+		    int n_paths, const char *const *override, int n_overrides, struct ebb_err *err)
 {
-	struct ebb_buf text = EBB_BUF_INIT;
-	yaml_document_t doc;
-	size_t n = 0;
-	int rc;
+	struct ebb_buf text = EBB_BUF_INIT, source = EBB_BUF_INIT;
+	bool whole = true;
 
-	if (path) {
-		rc = ebb_file_read(path, EBB_FILE_MAX, &def->source, &n, err);
-		if (rc < 0)
+	for (int i = 0; i < n_paths; i++) {
+		yaml_document_t doc;
+		char *data;
+		size_t n;
+		int rc = ebb_file_read(path[i], EBB_FILE_MAX, &data, &n, err);
+
+		if (rc < 0) {
+			ebb_buf_release(&source);
 			return rc;
-		if (!ebb_document_load(&doc, def->source, n, path, d->diag))
-			return 0; /* without a tree nothing more can be said */
-		ebb_draft_read(d, &doc);
-		yaml_document_delete(&doc);
-	} else {
-		def->source = ebb_xstrdup("");
+		}
+		d->file = path[i];
+		d->source = i;
+		d->whole = (struct ebb_mark){path[i], 0, 0};
+		if (n_paths > 1)
+			ebb_buf_printf(&source, "%s# %s\n",
+				       source.len && source.data[source.len - 1] != '\n' ? "\n"
+											 : "",
+				       path[i]);
+		ebb_buf_add(&source, data, n);
+		if (ebb_document_load(d, &doc, data, n)) {
+			ebb_draft_read(d, &doc);
+			yaml_document_delete(&doc);
+		} else {
+			whole = false;
+		}
+		free(data);
 	}
+	def->source = ebb_buf_take(&source);
+	if (!whole) /* without its trees nothing more can be said of the whole */
+		return 0;
+	ebb_draft_settle_files(d);
+	d->source = EBB_FROM_LINE;
+	d->n_overrides = n_overrides;
 	for (int i = 0; i < n_overrides; i++) {
 		ebb_draft_override(d, override[i]);
 		ebb_buf_printf(&text, "%s\n", override[i]);
 	}
 	def->overrides = ebb_buf_take(&text);
-	name_after_file(d, path);
+	name_after_file(d, n_paths > 0 ? path[0] : NULL);
 	ebb_draft_link(d);
+	ebb_draft_settle(d);
 	ebb_draft_resolve(d, def);
 	return 0;
 }
 
-int ebb_definition_read(struct ebb_definition *def, const struct ebb_catalog *catalog,
-			const char *path, const char *const *override, int n_overrides,
-			struct ebb_diag *diag, struct ebb_err *err)
+/* A mark's file, one of the caller's paths or a constant of ours, as one that lives as long as def. */
+static void own_mark(const struct ebb_definition *def, const char *const *path,
+		     struct ebb_mark *mark)
 {
-	struct ebb_draft d = {.catalog = catalog, .diag = diag, .first = diag->n, .file = path};
-	const char *subject = path ? path : "the command line";
+	for (int i = 0; i < def->n_files; i++)
+		if (mark->file == path[i]) {
+			mark->file = def->file[i];
+			return;
+		}
+}
+
+static void own_marks(struct ebb_definition *def, const char *const *path, int n_paths)
+{
+	def->file = ebb_xcalloc((size_t)n_paths + 1, sizeof *def->file);
+	for (int i = 0; i < n_paths; i++)
+		def->file[def->n_files++] = ebb_xstrdup(path[i]);
+	for (int a = 0; a < def->n_arms; a++)
+		for (int i = 0; i < def->arm[a].n_places; i++)
+			own_mark(def, path, &def->arm[a].place[i].mark);
+	for (int i = 0; i < def->n_figures; i++)
+		own_mark(def, path, &def->figure[i].mark);
+	for (int i = 0; i < def->n_claims; i++)
+		own_mark(def, path, &def->claim[i].mark);
+}
+
+int ebb_definition_read(struct ebb_definition *def, const struct ebb_catalog *catalog,
+			const char *const *path, int n_paths, const char *const *override,
+			int n_overrides, struct ebb_diag *diag, struct ebb_err *err)
+{
+	struct ebb_draft d = {.catalog = catalog, .diag = diag, .first = diag->n};
 	int rc;
 
 	memset(def, 0, sizeof *def);
-	d.whole = path ? (struct ebb_mark){path, 0, 0} : EBB_COMMAND_LINE;
-	rc = read_all(def, &d, path, override, n_overrides, err);
+	d.whole = EBB_COMMAND_LINE;
+	rc = read_all(def, &d, path, n_paths, override, n_overrides, err);
 	if (rc == 0 && diag->n_errors > 0)
-		rc = ebb_err_set(err, EBB_EFORMAT, "%d error%s in '%s'", diag->n_errors,
-				 diag->n_errors == 1 ? "" : "s", subject);
+		rc = ebb_err_set(err, EBB_EFORMAT, "%d error%s in '%s'%s", diag->n_errors,
+				 diag->n_errors == 1 ? "" : "s",
+				 n_paths > 0 ? path[0] : "the command line",
+				 n_paths > 1 ? " and what follows it" : "");
 	if (rc < 0) {
 		ebb_definition_release(def);
 	} else {
@@ -92,9 +139,38 @@ int ebb_definition_read(struct ebb_definition *def, const struct ebb_catalog *ca
 		d.name = d.about = NULL;
 		d.figure = d.claim = NULL;
 		d.n_figures = d.n_claims = 0;
+		own_marks(def, path, n_paths);
 	}
 	ebb_draft_release(&d);
 	return rc;
+}
+
+/* ---- what an arm remembers ---- */
+
+static const struct ebb_place *find_place(const struct ebb_arm *arm, const char *key)
+{
+	for (int i = 0; i < arm->n_places; i++) {
+		const struct ebb_option *row = arm->place[i].row;
+		size_t n = row ? strlen(row->group) : 0;
+
+		if (row ? strncmp(row->group, key, n) == 0 && key[n] == '.' &&
+				    strcmp(row->name, key + n + 1) == 0
+			: strcmp(key, "algorithm") == 0)
+			return &arm->place[i];
+	}
+	return NULL;
+}
+
+bool ebb_arm_given(const struct ebb_arm *arm, const char *key)
+{
+	return find_place(arm, key) != NULL;
+}
+
+struct ebb_mark ebb_arm_mark(const struct ebb_arm *arm, const char *key)
+{
+	const struct ebb_place *place = find_place(arm, key);
+
+	return place ? place->mark : (struct ebb_mark){NULL, 0, 0};
 }
 
 static void items_release(struct ebb_item *item, int n)
@@ -109,15 +185,12 @@ void ebb_definition_release(struct ebb_definition *def)
 	free(def->name);
 	free(def->about);
 	free(def->source);
+	for (int i = 0; i < def->n_files; i++)
+		free(def->file[i]);
+	free(def->file);
 	free(def->overrides);
-	for (int a = 0; a < def->n_arms; a++) {
-		free(def->arm[a].label);
-		for (int i = 0; i < def->arm[a].n_axes; i++) {
-			free(def->arm[a].axis[i].key);
-			free(def->arm[a].axis[i].value);
-		}
-		free(def->arm[a].axis);
-	}
+	for (int a = 0; a < def->n_arms; a++)
+		ebb_arm_release(&def->arm[a]);
 	free(def->arm);
 	free(def->seed);
 	free(def->plan);

@@ -13,6 +13,16 @@ static char *vtext(const char *fmt, va_list ap)
 	return text;
 }
 
+/* What stands at an alias is not what was meant: its own error is all there is to say. */
+bool ebb_draft_is_alias(const struct ebb_draft *d, struct ebb_mark mark)
+{
+	for (int i = 0; i < d->n_aliases; i++)
+		if (d->alias[i].file == mark.file && d->alias[i].line == mark.line &&
+		    d->alias[i].column == mark.column)
+			return true;
+	return false;
+}
+
 void ebb_draft_error(struct ebb_draft *d, struct ebb_mark mark, const char *fmt, ...)
 {
 	va_list ap;
@@ -21,14 +31,15 @@ void ebb_draft_error(struct ebb_draft *d, struct ebb_mark mark, const char *fmt,
 	va_start(ap, fmt);
 	text = vtext(fmt, ap);
 	va_end(ap);
-	ebb_diag_add(d->diag, EBB_ERROR, mark, "%s", text);
+	if (!ebb_draft_is_alias(d, mark))
+		ebb_diag_add(d->diag, EBB_ERROR, mark, "%s", text);
 	free(text);
 }
 
 void ebb_draft_once(struct ebb_draft *d, enum ebb_severity severity, struct ebb_mark mark,
 		    const char *fmt, ...)
 {
-	bool said = false;
+	bool said = ebb_draft_is_alias(d, mark);
 	va_list ap;
 	char *text;
 
@@ -67,6 +78,17 @@ const char *ebb_draft_first_at(char out[48], struct ebb_mark mark)
 		snprintf(out, 48, " (first at line %d)", mark.line);
 	else
 		out[0] = 0;
+	return out;
+}
+
+const char *ebb_draft_place(char out[EBB_PLACE_MAX], struct ebb_mark mark, struct ebb_mark from)
+{
+	if (mark.line == 0)
+		snprintf(out, EBB_PLACE_MAX, "the command line");
+	else if (mark.file == from.file)
+		snprintf(out, EBB_PLACE_MAX, "line %d, column %d", mark.line, mark.column);
+	else
+		snprintf(out, EBB_PLACE_MAX, "%.250s:%d:%d", mark.file, mark.line, mark.column);
 	return out;
 }
 
@@ -263,7 +285,7 @@ char *ebb_draft_value(struct ebb_draft *d, const char *key, const struct ebb_opt
 
 /* ---- lists ---- */
 
-const struct ebb_given *ebb_givens_find(const struct ebb_givens *list, const char *key)
+struct ebb_given *ebb_givens_find(const struct ebb_givens *list, const char *key)
 {
 	for (int i = 0; i < list->n; i++)
 		if (strcmp(list->given[i].key, key) == 0)
@@ -274,22 +296,33 @@ const struct ebb_given *ebb_givens_find(const struct ebb_givens *list, const cha
 bool ebb_givens_add(struct ebb_draft *d, struct ebb_givens *list, const char *key, char *value,
 		    struct ebb_mark mark, struct ebb_mark at)
 {
-	const struct ebb_given *old = ebb_givens_find(list, key);
+	struct ebb_given *old = ebb_givens_find(list, key);
 	char first[48];
 
-	if (old) {
+	if (old && old->source == d->source) {
 		ebb_draft_error(d, mark, "'%s' is set twice%s", key,
 				ebb_draft_first_at(first, old->mark));
 		free(value);
 		return false;
 	}
+	if (old) {
+		free(old->value);
+		*old = (struct ebb_given){old->key, value, mark, at, d->source};
+	} else {
+		ebb_givens_append(list, key, value, mark, at, d->source);
+	}
+	return true;
+}
+
+void ebb_givens_append(struct ebb_givens *list, const char *key, char *value, struct ebb_mark mark,
+		       struct ebb_mark at, int source)
+{
 	if (list->n == list->capacity) {
 		list->capacity = list->capacity ? 2 * list->capacity : 8;
 		list->given =
 			ebb_xrealloc(list->given, (size_t)list->capacity, sizeof *list->given);
 	}
-	list->given[list->n++] = (struct ebb_given){ebb_xstrdup(key), value, mark, at};
-	return true;
+	list->given[list->n++] = (struct ebb_given){ebb_xstrdup(key), value, mark, at, source};
 }
 
 void ebb_givens_release(struct ebb_givens *list)
@@ -321,14 +354,15 @@ void ebb_draft_release(struct ebb_draft *d)
 		ebb_givens_release(&d->variant[i].settings);
 	}
 	free(d->variant);
-	for (int i = 0; i < d->n_axes; i++) {
-		free(d->axis[i].key);
-		ebb_givens_release(&d->axis[i].values);
-	}
-	free(d->axis);
+	ebb_axes_release(&d->sweep);
+	free(d->zip);
+	for (int i = 0; i < d->n_whens; i++)
+		ebb_when_release(&d->when[i]);
+	free(d->when);
 	free(d->seed);
 	items_release(d->figure, d->n_figures);
 	items_release(d->claim, d->n_claims);
+	free(d->alias);
 	for (int i = 0; i < d->n_doubtful; i++)
 		free(d->doubtful[i]);
 	free(d->doubtful);

@@ -21,6 +21,17 @@ static bool differs(const struct ebb_options *o, const struct ebb_options *built
 	return !same;
 }
 
+/* Another trial's policy (RUN/TRIAL@STEP) is told by trial and step, wherever its folder lies. */
+static const char *content_of(const struct ebb_option *row, const char *value)
+{
+	const char *slash = strrchr(value, '/');
+
+	if (strcmp(row->group, "pretrain") != 0 || strcmp(row->name, "from") != 0 || !slash ||
+	    !strchr(slash, '@'))
+		return value;
+	return slash + 1;
+}
+
 static void add_rows(const struct ebb_options *o, const struct ebb_options *builtin,
 		     const struct ebb_option *row, int n, bool base_only, struct ebb_buf *out)
 {
@@ -38,7 +49,8 @@ static void add_rows(const struct ebb_options *o, const struct ebb_options *buil
 		    strcmp(r->group, "pretrain") != 0)
 			continue;
 		if (differs(o, builtin, r, &value))
-			ebb_buf_printf(out, "%s.%s=%s\n", r->group, r->name, value.data);
+			ebb_buf_printf(out, "%s.%s=%s\n", r->group, r->name,
+				       content_of(r, value.data));
 	}
 	ebb_buf_release(&value);
 }
@@ -84,4 +96,14 @@ void ebb_options_id(const struct ebb_options *o, const struct ebb_catalog *catal
 	ebb_options_identity(o, catalog, &text);
 	ebb_sha256_hex(text.data, text.len, id, EBB_ID_MAX - 1);
 	ebb_buf_release(&text);
+}
+
+void ebb_options_trajectory(const struct ebb_options *o, const struct ebb_catalog *catalog,
+			    char id[EBB_ID_MAX])
+{
+	struct ebb_options builtin, same = *o;
+
+	ebb_options_init(&builtin, catalog); /* a default does not enter the identity */
+	same.train.steps = builtin.train.steps;
+	ebb_options_id(&same, catalog, id);
 }

@@ -1,4 +1,5 @@
-/* Names of algorithms: variants to what they are made from, users' spellings to ours. */
+/* Names of algorithms: variants to what they are made from, users' spellings to ours, and who is
+ * used at all. */
 #include <stdlib.h>
 #include <string.h>
 #include "options/draft.h"
@@ -51,10 +52,6 @@ static void link_variants(struct ebb_draft *d)
 	for (int i = 0; i < d->n_variants; i++) {
 		struct ebb_variant *v = &d->variant[i];
 
-		for (int j = 0; j < i; j++)
-			if (ebb_text_same(d->variant[j].name, v->name))
-				ebb_draft_error(d, v->mark, "'%s' and '%s' are the same name",
-						d->variant[j].name, v->name);
 		if (find_preset(v->name))
 			ebb_draft_error(d, v->mark,
 					"'%s' is the name of a built-in algorithm: take another",
@@ -99,28 +96,47 @@ static void link_name(struct ebb_draft *d, struct ebb_given *g)
 	g->value = ebb_xstrdup(v ? v->name : p->name);
 }
 
+static void link_names(struct ebb_draft *d, struct ebb_givens *list)
+{
+	for (int i = 0; i < list->n; i++)
+		if (strcmp(list->given[i].key, "algorithm") == 0)
+			link_name(d, &list->given[i]);
+}
+
+/* The names that this run's arms take. */
+static void use(struct ebb_draft *d, const struct ebb_givens *list)
+{
+	for (int i = 0; i < list->n; i++) {
+		const struct ebb_variant *v = strcmp(list->given[i].key, "algorithm") == 0
+						      ? ebb_draft_variant(d, list->given[i].value)
+						      : NULL;
+
+		/* a chain that is a circle ends where it comes back to a row in use */
+		for (; v && !v->used; v = v->parent)
+			d->variant[v - d->variant].used = true;
+	}
+}
+
 void ebb_draft_link(struct ebb_draft *d)
 {
-	struct ebb_draft_axis *axis = ebb_draft_axis_find(d, "algorithm");
-	struct ebb_givens *list[] = {&d->fixed, &d->override, axis ? &axis->values : NULL};
+	struct ebb_draft_axis *axis = ebb_axis_find(&d->sweep, "algorithm");
 
 	link_variants(d);
-	for (int l = 0; l < 3; l++)
-		for (int i = 0; list[l] && i < list[l]->n; i++)
-			if (strcmp(list[l]->given[i].key, "algorithm") == 0)
-				link_name(d, &list[l]->given[i]);
-	for (int i = 0; axis && i < axis->values.n; i++)
+	link_names(d, &d->fixed);
+	link_names(d, &d->override);
+	if (axis)
+		link_names(d, &axis->values);
+	for (int i = 0; i < d->n_whens; i++)
+		for (int t = 0; t < d->when[i].n_terms; t++)
+			link_names(d, &d->when[i].term[t].values);
+	for (int i = 0; axis && i < axis->values.n && !axis->zip; i++)
 		for (int j = 0; j < i; j++)
 			if (strcmp(axis->values.given[i].value, axis->values.given[j].value) == 0)
 				ebb_draft_error(d, axis->values.given[i].at,
 						"'algorithm' takes the value %s twice",
 						axis->values.given[i].value);
-	for (int i = 0; i < d->n_axes; i++) {
-		const struct ebb_given *g = ebb_givens_find(&d->fixed, d->axis[i].key);
-
-		if (g && !d->axis[i].override)
-			ebb_draft_once(d, EBB_WARNING, g->mark,
-				       "'%s' does nothing here: the sweep sets it for every arm",
-				       g->key);
-	}
+	if (ebb_givens_find(&d->override, "algorithm"))
+		use(d, &d->override);
+	else
+		use(d, axis ? &axis->values : &d->fixed);
 }

@@ -32,7 +32,7 @@
 #undef EBB_ENUM
 #undef EBB_CHOICE_ENUMERATOR
 
-#define EBB_STR_MAX 64	     /* bytes of a string option, zero included                  */
+#define EBB_STR_MAX 160	     /* bytes of a string option, zero included                  */
 #define EBB_TASK_OWN_MAX 256 /* bytes of the struct a task keeps its own options in       */
 
 struct ebb_options {
@@ -111,7 +111,7 @@ int ebb_option_set(struct ebb_options *o, const struct ebb_option *row, const ch
 int ebb_options_task(struct ebb_options *o, const struct ebb_catalog *catalog, const char *name,
 		     struct ebb_err *err);
 
-/* Apply "key=value" words separated by spaces (values without spaces, at most 63 bytes) in order;
+/* Apply "key=value" words separated by spaces (values without spaces, below EBB_STR_MAX bytes) in order;
  * task.name as ebb_options_task does, task.preset as a mere label. */
 int ebb_options_apply(struct ebb_options *o, const struct ebb_catalog *catalog,
 		      const char *settings, struct ebb_err *err);
@@ -146,5 +146,9 @@ void ebb_options_base_identity(const struct ebb_options *o, const struct ebb_cat
 #define EBB_ID_MAX 17
 void ebb_options_id(const struct ebb_options *o, const struct ebb_catalog *catalog,
 		    char id[EBB_ID_MAX]);
+
+/* The same without train.steps: trials that share it are one trajectory, stopped sooner or later. */
+void ebb_options_trajectory(const struct ebb_options *o, const struct ebb_catalog *catalog,
+			    char id[EBB_ID_MAX]);
 
 #endif

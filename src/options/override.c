@@ -1,4 +1,4 @@
-/* key=value of the command line; commas sweep. */
+/* key=value of the command line; commas and ranges sweep. */
 #include <stdlib.h>
 #include <string.h>
 #include "options/draft.h"
@@ -45,31 +45,26 @@ static int parts_of(char *value, char ***part, bool *list)
 static void set_option(struct ebb_draft *d, const char *key, const struct ebb_option *row,
 		       char *const *part, int n, bool list)
 {
-	struct ebb_draft_axis *axis = ebb_draft_axis_find(d, key);
-	struct ebb_mark *at;
+	const struct ebb_draft_axis *axis = ebb_axis_find(&d->sweep, key);
+	struct ebb_texts texts = {0};
 	char *value;
 
-	if (ebb_givens_find(&d->override, key) || (axis && axis->override)) {
+	if (ebb_givens_find(&d->override, key) || (axis && axis->source == EBB_FROM_LINE)) {
 		ebb_draft_error(d, EBB_COMMAND_LINE, "'%s' is given twice", key);
 		return;
 	}
-	if (n > EBB_VALUES_MAX) {
-		ebb_draft_error(d, EBB_COMMAND_LINE, "'%s' has %d values: at most %d are allowed",
-				key, n, EBB_VALUES_MAX);
-		return;
-	}
-	if (!list && !axis) {
+	if (!list && !axis && !ebb_range_is(key, row, part[0])) {
 		value = ebb_draft_value(d, key, row, part[0], EBB_COMMAND_LINE);
 		if (value)
 			ebb_givens_add(d, &d->override, key, value, EBB_COMMAND_LINE,
 				       EBB_COMMAND_LINE);
 		return;
 	}
-	at = ebb_xcalloc((size_t)n, sizeof *at);
 	for (int i = 0; i < n; i++)
-		at[i] = EBB_COMMAND_LINE;
-	ebb_draft_axis_set(d, key, row, part, at, n, EBB_COMMAND_LINE, true);
-	free(at);
+		ebb_range_add(d, &texts, key, row, part[i], EBB_COMMAND_LINE);
+	if (texts.n > 0)
+		ebb_axis_set(d, &d->sweep, 0, key, row, &texts, EBB_COMMAND_LINE);
+	ebb_texts_release(&texts);
 }
 
 static bool is_one_of(const char *key, const char *const *word)
@@ -83,21 +78,16 @@ static void apply(struct ebb_draft *d, const char *name, char *value)
 {
 	static const char *const words[] = {"beta", "algorithm", "seeds", "seed",
 					    "name", "about",     NULL};
-	static const char *const file_only[] = {"algorithms", "sweep", "figures", "claims", NULL};
+	static const char *const file_only[] = {"algorithms", "sweep",  "zip", "when",
+						"figures",    "claims", NULL};
 	static const char *const seeds[] = {"seeds", "seed", NULL};
-	static const char *const later[] = {"zip", "when", NULL};
 	const struct ebb_option *row;
 	char key[EBB_KEY_MAX], shown[EBB_SHOWN], **part;
 	bool list;
 	int n;
 
-	if (is_one_of(name, file_only)) {
+	if (is_one_of(name, file_only) || strncmp(name, "when(", 5) == 0) {
 		ebb_draft_error(d, EBB_COMMAND_LINE, "'%s' can be given in a definition file only",
-				name);
-		return;
-	}
-	if (is_one_of(name, later) || strncmp(name, "when(", 5) == 0) {
-		ebb_draft_error(d, EBB_COMMAND_LINE, "'%s' is not supported in this version",
 				ebb_show(shown, name));
 		return;
 	}
@@ -115,11 +105,11 @@ static void apply(struct ebb_draft *d, const char *name, char *value)
 				key);
 	else if (strcmp(key, "name") == 0)
 		ebb_draft_set_name(d, value, EBB_COMMAND_LINE);
-	else if (is_one_of(key, seeds) && d->has_seeds && d->seeds_mark.line == 0)
+	else if (is_one_of(key, seeds) && d->has_seeds && d->seeds_source == EBB_FROM_LINE)
 		ebb_draft_error(d, EBB_COMMAND_LINE, "seeds are given twice");
 	else if (is_one_of(key, seeds))
-		ebb_draft_set_seeds(d, key, part, n, strcmp(key, "seeds") == 0 && !list,
-				    EBB_COMMAND_LINE);
+		ebb_seeds_set(d, key, part, n, strcmp(key, "seeds") == 0 && !list,
+			      EBB_COMMAND_LINE);
 	else
 		set_option(d, key, row, part, n, list);
 	free(part);

@@ -8,163 +8,86 @@
 /* What a mapping of settings is read for. */
 struct context {
 	const char *const *words; /* keys besides options                             */
-	struct ebb_givens *list;  /* where single values go; null: axes               */
-	const char *variant;      /* name of the row of algorithms: it belongs to     */
-	/* A key that is no setting at all; true if it was dealt with. May be null. */
+	struct ebb_givens *list;  /* where single values go; null: lists go to axes   */
+	struct ebb_axes *axes;
+	int zip;             /* the zip that is being read, or 0                      */
+	const char *variant; /* name of the row of algorithms: it belongs to          */
+	/* A key that is no setting at all; true if it was dealt with. */
 	bool (*special)(struct ebb_draft *d, yaml_document_t *doc, const char *key,
-			struct ebb_mark mark, const yaml_node_t *value, void *ctx);
+			struct ebb_mark mark, const yaml_node_t *value, const struct context *c);
 	void *ctx;
 };
 
-struct ebb_mark ebb_draft_mark(const struct ebb_draft *d, const yaml_node_t *node)
+static const char *const beta_word[] = {"beta", NULL};
+
+static bool is_when(const char *key)
 {
-	return (struct ebb_mark){d->file, (int)node->start_mark.line + 1,
-				 (int)node->start_mark.column + 1};
-}
-
-static bool is_setting(const char *key)
-{
-	return strchr(key, '.') || strcmp(key, "beta") == 0 || strcmp(key, "algorithm") == 0;
-}
-
-const char *ebb_draft_scalar(struct ebb_draft *d, const yaml_node_t *node, const char *what)
-{
-	struct ebb_mark mark = ebb_draft_mark(d, node);
-	const char *text;
-
-	if (node->type == YAML_SEQUENCE_NODE) {
-		ebb_draft_error(d, mark, "'%s' takes one value, not a list%s", what,
-				is_setting(what) ? ": to sweep it, put the list below sweep:" : "");
-		return NULL;
-	}
-	if (node->type != YAML_SCALAR_NODE) {
-		ebb_draft_error(d, mark, "'%s' takes one value, not a mapping", what);
-		return NULL;
-	}
-	text = (const char *)node->data.scalar.value;
-	if (strlen(text) != node->data.scalar.length) {
-		ebb_draft_error(d, mark, "'%s' contains a zero byte", what);
-		return NULL;
-	}
-	if (text[0] == 0 && node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE) {
-		ebb_draft_error(d, mark, "'%s' has no value: give one or drop the key", what);
-		return NULL;
-	}
-	return text;
-}
-
-/* ---- mappings ---- */
-
-/* The text of entry i's key, null where it is unusable, and said so. */
-static const char *key_at(struct ebb_draft *d, yaml_document_t *doc, const yaml_node_t *map, int i)
-{
-	yaml_node_pair_t *pair = map->data.mapping.pairs.start;
-	yaml_node_t *key = yaml_document_get_node(doc, pair[i].key);
-	struct ebb_mark mark = ebb_draft_mark(d, key);
-	char shown[EBB_SHOWN], first[48];
-	const char *text;
-
-	if (key->type != YAML_SCALAR_NODE) {
-		ebb_draft_error(d, mark, "a key must be a word");
-		return NULL;
-	}
-	text = (const char *)key->data.scalar.value;
-	if (strlen(text) != key->data.scalar.length || text[0] == 0) {
-		ebb_draft_error(d, mark, "a key must be a word, not empty");
-		return NULL;
-	}
-	if (strcmp(text, "<<") == 0) {
-		ebb_draft_error(d, mark, "merging with << is not supported: write the keys out");
-		return NULL;
-	}
-	for (int j = 0; j < i; j++) {
-		yaml_node_t *other = yaml_document_get_node(doc, pair[j].key);
-
-		if (other->type != YAML_SCALAR_NODE ||
-		    strcmp((const char *)other->data.scalar.value, text) != 0)
-			continue;
-		ebb_draft_error(d, mark, "'%s' stands here twice%s", ebb_show(shown, text),
-				ebb_draft_first_at(first, ebb_draft_mark(d, other)));
-		return NULL;
-	}
-	return text;
-}
-
-static int n_entries(const yaml_node_t *map)
-{
-	return (int)(map->data.mapping.pairs.top - map->data.mapping.pairs.start);
-}
-
-static yaml_node_t *value_at(yaml_document_t *doc, const yaml_node_t *map, int i)
-{
-	return yaml_document_get_node(doc, map->data.mapping.pairs.start[i].value);
-}
-
-static struct ebb_mark key_mark_at(struct ebb_draft *d, yaml_document_t *doc,
-				   const yaml_node_t *map, int i)
-{
-	return ebb_draft_mark(d, yaml_document_get_node(doc, map->data.mapping.pairs.start[i].key));
-}
-
-static bool is_map(struct ebb_draft *d, const yaml_node_t *node, const char *what, const char *like)
-{
-	if (node->type != YAML_MAPPING_NODE) {
-		ebb_draft_error(d, ebb_draft_mark(d, node), "'%s' must be a mapping, like %s", what,
-				like);
-		return false;
-	}
-	if (n_entries(node) > EBB_ENTRIES_MAX) {
-		ebb_draft_error(d, ebb_draft_mark(d, node), "'%s' has more than %d entries", what,
-				EBB_ENTRIES_MAX);
-		return false;
-	}
-	return true;
+	return strcmp(key, "when") == 0 || strncmp(key, "when(", 5) == 0;
 }
 
 /* ---- settings ---- */
+
+static bool is_allowed(struct ebb_draft *d, const struct context *c, const char *key,
+		       struct ebb_mark mark)
+{
+	if (!c->variant || strncmp(key, "task.", 5) != 0)
+		return true;
+	ebb_draft_error(d, mark,
+			"algorithm '%s' cannot set '%s': the task belongs to the definition or the "
+			"sweep",
+			c->variant, key);
+	return false;
+}
 
 static void single_value(struct ebb_draft *d, const struct context *c, const char *key,
 			 const struct ebb_option *row, struct ebb_mark mark,
 			 const yaml_node_t *node)
 {
+	const struct ebb_draft_axis *axis = ebb_axis_find(&d->sweep, key);
+	struct ebb_mark at = ebb_node_mark(d, node);
 	const char *text;
-	char *value;
+	char *value = NULL, shown[EBB_SHOWN];
 
-	if (c->variant && strncmp(key, "task.", 5) == 0) {
-		ebb_draft_error(d, mark,
-				"algorithm '%s' cannot set '%s': the task belongs to the "
-				"definition or the sweep",
-				c->variant, key);
+	if (!is_allowed(d, c, key, mark))
+		return;
+	text = ebb_node_scalar(d, node, key);
+	if (text && ebb_range_is(key, row, text))
+		ebb_draft_error(d, at,
+				"'%s' takes one value here, not the range '%s': ranges stand below "
+				"sweep:",
+				key, ebb_show(shown, text));
+	else if (text)
+		value = ebb_draft_value(d, key, row, text, at);
+	if (!value) {
+		ebb_draft_doubt(d, key);
 		return;
 	}
-	text = ebb_draft_scalar(d, node, key);
-	value = text ? ebb_draft_value(d, key, row, text, ebb_draft_mark(d, node)) : NULL;
-	if (value)
-		ebb_givens_add(d, c->list, key, value, mark, ebb_draft_mark(d, node));
-	else
-		ebb_draft_doubt(d, key);
+	/* a value given after a sweep takes its place */
+	if (c->list == &d->fixed && axis && axis->source < d->source)
+		ebb_axis_drop(d, &d->sweep, key);
+	ebb_givens_add(d, c->list, key, value, mark, at);
 }
 
 /* Entries of a mapping of settings; group is null at its top. */
 static void settings(struct ebb_draft *d, yaml_document_t *doc, const yaml_node_t *map,
 		     const char *group, const struct context *c)
 {
-	for (int i = 0; i < n_entries(map); i++) {
-		const char *text = key_at(d, doc, map, i);
-		const yaml_node_t *value = value_at(doc, map, i);
-		struct ebb_mark mark = key_mark_at(d, doc, map, i);
+	for (int i = 0; i < ebb_node_entries(map); i++) {
+		const char *text = ebb_node_key(d, doc, map, i);
+		const yaml_node_t *value = ebb_node_value(doc, map, i);
+		struct ebb_mark mark = ebb_node_key_mark(d, doc, map, i);
 		const struct ebb_option *row;
 		char key[EBB_KEY_MAX], *full, shown[EBB_SHOWN];
 
 		if (!text)
 			continue;
-		if (!group && c->special && c->special(d, doc, text, mark, value, c->ctx))
+		if (!group && c->special(d, doc, text, mark, value, c))
 			continue;
 		if (!group && ebb_option_group_about(text)) {
 			char like[EBB_KEY_MAX];
 
 			snprintf(like, sizeof like, "%s: {option: value}", text);
-			if (is_map(d, value, text, like))
+			if (ebb_node_is_map(d, value, text, like))
 				settings(d, doc, value, text, c);
 			continue;
 		}
@@ -175,38 +98,129 @@ static void settings(struct ebb_draft *d, yaml_document_t *doc, const yaml_node_
 			if (c->list)
 				single_value(d, c, key, row, mark, value);
 			else
-				ebb_draft_read_axis(d, doc, key, row, mark, value);
+				ebb_axis_read(d, doc, c->axes, c->zip, key, row, mark, value);
 		}
 		free(full);
 	}
 }
 
-/* Words that a later release will know; saying "unknown" would be a lie. */
-static bool is_later(struct ebb_draft *d, const char *key, struct ebb_mark mark)
+/* ---- zips ---- */
+
+/* zip, when and seeds do not nest. */
+static bool zip_special(struct ebb_draft *d, yaml_document_t *doc, const char *key,
+			struct ebb_mark mark, const yaml_node_t *value, const struct context *c)
 {
 	char shown[EBB_SHOWN];
 
-	if (strcmp(key, "zip") != 0 && strcmp(key, "when") != 0 && strncmp(key, "when(", 5) != 0)
+	if (!is_when(key) && strcmp(key, "zip") != 0 && strncmp(key, "seed", 4) != 0)
 		return false;
-	ebb_draft_error(d, mark, "'%s' is not supported in this version: list plain axes instead",
+	ebb_draft_error(d, mark, "'%s' cannot stand in a zip: it pairs lists of options",
 			ebb_show(shown, key));
 	return true;
 }
 
-static bool sweep_special(struct ebb_draft *d, yaml_document_t *doc, const char *key,
-			  struct ebb_mark mark, const yaml_node_t *value, void *ctx)
+/* {key: list, key: list}: one zip of the axes of c. */
+static void read_zip(struct ebb_draft *d, yaml_document_t *doc, const yaml_node_t *map,
+		     struct ebb_mark mark, const struct context *c)
 {
-	if (is_later(d, key, mark))
-		return true;
-	if (strcmp(key, "seed") == 0) {
-		ebb_draft_read_seeds(d, doc, key, mark, value);
+	struct context zip = *c;
+
+	if (!ebb_node_is_map(d, map, "zip", "zip: {alpha: [0, 0.1], clip.high: [0.2, 0.3]}"))
+		return;
+	if (ebb_node_entries(map) < 2) {
+		ebb_draft_error(d, ebb_node_mark(d, map), "a zip pairs two keys or more");
+		return;
+	}
+	zip.zip = ebb_zip_new(d, mark);
+	zip.special = zip_special;
+	settings(d, doc, map, NULL, &zip);
+}
+
+static void read_zips(struct ebb_draft *d, yaml_document_t *doc, const yaml_node_t *value,
+		      struct ebb_mark mark, const struct context *c)
+{
+	yaml_node_item_t *item;
+
+	if (value->type != YAML_SEQUENCE_NODE) {
+		read_zip(d, doc, value, mark, c);
+		return;
+	}
+	item = value->data.sequence.items.start;
+	if (item == value->data.sequence.items.top)
+		ebb_draft_error(d, ebb_node_mark(d, value), "'zip' has an empty list of zips");
+	for (; item < value->data.sequence.items.top; item++) {
+		const yaml_node_t *map = yaml_document_get_node(doc, *item);
+
+		read_zip(d, doc, map, ebb_node_mark(d, map), c);
+	}
+}
+
+/* ---- whens ---- */
+
+static bool when_special(struct ebb_draft *d, yaml_document_t *doc, const char *key,
+			 struct ebb_mark mark, const yaml_node_t *value, const struct context *c)
+{
+	/* what a condition may ask for and what lies below all else cannot follow from it */
+	static const char *const base[] = {"algorithm", "task.name", "task.preset"};
+	char shown[EBB_SHOWN];
+
+	if (is_when(key)) {
+		ebb_draft_error(d, mark,
+				"a when cannot stand in a when: join the conditions with a comma");
 		return true;
 	}
-	if (strcmp(key, "seeds") == 0) {
-		ebb_draft_error(d, mark, "'seeds' stands at the top level, not below sweep:");
+	if (strcmp(key, "zip") == 0 && !c->list) {
+		read_zips(d, doc, value, mark, c);
 		return true;
 	}
+	if (strcmp(key, "zip") == 0 || strcmp(key, "seed") == 0 || strcmp(key, "seeds") == 0 ||
+	    strcmp(key, "name") == 0 || strcmp(key, "about") == 0) {
+		ebb_draft_error(d, mark, "a when cannot set '%s'", ebb_show(shown, key));
+		return true;
+	}
+	for (size_t i = 0; i < sizeof base / sizeof *base; i++)
+		if (strcmp(key, base[i]) == 0) {
+			ebb_draft_error(
+				d, mark, "a when cannot set '%s': sweep it, or write %s", key,
+				i ? "a definition of its own" : "a row of algorithms: for it");
+			return true;
+		}
 	return false;
+}
+
+/* below_sweep: it holds lists, else single values. */
+static void read_when(struct ebb_draft *d, yaml_document_t *doc, const char *text,
+		      struct ebb_mark mark, const yaml_node_t *value, bool below_sweep)
+{
+	struct ebb_when wrong = {0}, *w = ebb_when_new(d, text, mark);
+	struct context c = {.words = beta_word, .special = when_special};
+
+	/* where the condition is wrong, what it guards is still looked through */
+	w = w ? w : &wrong;
+	c.list = below_sweep ? NULL : &w->settings;
+	c.axes = &w->axes;
+	if (ebb_node_is_map(d, value, text,
+			    below_sweep ? "when(algorithm=NAME): {beta: [0, 0.1]}"
+					: "when(algorithm=NAME): {beta: 0.1}"))
+		settings(d, doc, value, NULL, &c);
+	ebb_when_release(&wrong);
+}
+
+static bool sweep_special(struct ebb_draft *d, yaml_document_t *doc, const char *key,
+			  struct ebb_mark mark, const yaml_node_t *value, const struct context *c)
+{
+	if (is_when(key)) {
+		read_when(d, doc, key, mark, value, true);
+	} else if (strcmp(key, "zip") == 0) {
+		read_zips(d, doc, value, mark, c);
+	} else if (strcmp(key, "seed") == 0) {
+		ebb_seeds_read(d, doc, key, mark, value);
+	} else if (strcmp(key, "seeds") == 0) {
+		ebb_draft_error(d, mark, "'seeds' stands at the top level, not below sweep:");
+	} else {
+		return false;
+	}
+	return true;
 }
 
 /* ---- algorithms ---- */
@@ -222,31 +236,55 @@ static bool is_name(const char *text)
 }
 
 static bool variant_special(struct ebb_draft *d, yaml_document_t *doc, const char *key,
-			    struct ebb_mark mark, const yaml_node_t *value, void *ctx)
+			    struct ebb_mark mark, const yaml_node_t *value, const struct context *c)
 {
-	struct ebb_variant *v = ctx;
+	struct ebb_variant *v = c->ctx;
 	const char *text;
 
-	if (is_later(d, key, mark))
+	if (is_when(key) || strcmp(key, "zip") == 0) {
+		ebb_draft_error(d, mark, "a %s cannot stand in a row of algorithms:",
+				is_when(key) ? "when" : "zip");
 		return true;
+	}
 	if (strcmp(key, "about") == 0) {
-		ebb_draft_scalar(d, value, "about");
+		ebb_node_scalar(d, value, "about");
 		return true;
 	}
 	if (strcmp(key, "from") != 0)
 		return false;
-	text = ebb_draft_scalar(d, value, "from");
+	text = ebb_node_scalar(d, value, "from");
+	free(v->from);
 	v->from = ebb_xstrdup(text ? text : "");
-	v->from_mark = ebb_draft_mark(d, value);
+	v->from_mark = ebb_node_mark(d, value);
 	return true;
+}
+
+/* The row of this name: one of an earlier file, which goes on, or a new one. Null: this file has
+ * one already, and that was said. */
+static struct ebb_variant *variant_of(struct ebb_draft *d, const char *name, struct ebb_mark mark)
+{
+	struct ebb_variant *v = (struct ebb_variant *)ebb_draft_variant(d, name);
+
+	if (v && v->source == d->source) {
+		ebb_draft_error(d, mark, "'%s' and '%s' are the same name", v->name, name);
+		return NULL;
+	}
+	if (!v) {
+		d->variant =
+			ebb_xrealloc(d->variant, (size_t)d->n_variants + 1, sizeof *d->variant);
+		v = &d->variant[d->n_variants++];
+		*v = (struct ebb_variant){.name = ebb_xstrdup(name)};
+	}
+	v->mark = mark;
+	v->source = d->source;
+	return v;
 }
 
 static void read_variant(struct ebb_draft *d, yaml_document_t *doc, const char *name,
 			 struct ebb_mark mark, const yaml_node_t *value)
 {
-	static const char *const words[] = {"beta", NULL};
-	struct ebb_variant v = {.mark = mark};
-	struct context c = {words, &v.settings, name, variant_special, &v};
+	struct context c = {.words = beta_word, .variant = name, .special = variant_special};
+	struct ebb_variant *v;
 	char shown[EBB_SHOWN];
 
 	ebb_show(shown, name);
@@ -261,24 +299,27 @@ static void read_variant(struct ebb_draft *d, yaml_document_t *doc, const char *
 		ebb_draft_error(d, mark, "'%s' is a built-in algorithm: take another name", shown);
 		return;
 	}
-	if (!is_map(d, value, name, "{from: NAME, clip.high: 0.3}"))
+	if (!ebb_node_is_map(d, value, name, "{from: NAME, clip.high: 0.3}"))
 		return;
+	v = variant_of(d, name, mark);
+	if (!v)
+		return;
+	c.list = &v->settings;
+	c.ctx = v;
 	settings(d, doc, value, NULL, &c);
-	v.name = ebb_xstrdup(name);
-	d->variant = ebb_xrealloc(d->variant, (size_t)d->n_variants + 1, sizeof *d->variant);
-	d->variant[d->n_variants++] = v;
 }
 
 static void read_variants(struct ebb_draft *d, yaml_document_t *doc, const yaml_node_t *map)
 {
-	if (!is_map(d, map, "algorithms", "algorithms: {mine: {from: NAME, clip.high: 0.3}}"))
+	if (!ebb_node_is_map(d, map, "algorithms",
+			     "algorithms: {mine: {from: NAME, clip.high: 0.3}}"))
 		return;
-	for (int i = 0; i < n_entries(map); i++) {
-		const char *name = key_at(d, doc, map, i);
+	for (int i = 0; i < ebb_node_entries(map); i++) {
+		const char *name = ebb_node_key(d, doc, map, i);
 
 		if (name)
-			read_variant(d, doc, name, key_mark_at(d, doc, map, i),
-				     value_at(doc, map, i));
+			read_variant(d, doc, name, ebb_node_key_mark(d, doc, map, i),
+				     ebb_node_value(doc, map, i));
 	}
 }
 
@@ -306,8 +347,11 @@ static void read_items(struct ebb_draft *d, yaml_document_t *doc, const yaml_nod
 {
 	yaml_node_item_t *child;
 
+	for (int i = 0; i < *n; i++) /* of an earlier file */
+		free((*item)[i].text);
+	*n = 0;
 	if (node->type != YAML_SEQUENCE_NODE) {
-		ebb_draft_error(d, ebb_draft_mark(d, node), "'%s' must be a list", what);
+		ebb_draft_error(d, ebb_node_mark(d, node), "'%s' must be a list", what);
 		return;
 	}
 	for (child = node->data.sequence.items.start; child < node->data.sequence.items.top;
@@ -316,43 +360,51 @@ static void read_items(struct ebb_draft *d, yaml_document_t *doc, const yaml_nod
 		const char *text;
 
 		if (entry->type != YAML_SCALAR_NODE) {
-			ebb_draft_error(d, ebb_draft_mark(d, entry),
+			ebb_draft_error(d, ebb_node_mark(d, entry),
 					"an entry of '%s' is a text: quote it if it holds ': '",
 					what);
 			continue;
 		}
-		text = ebb_draft_scalar(d, entry, what);
+		text = ebb_node_scalar(d, entry, what);
 		if (!text)
 			continue;
 		*item = ebb_xrealloc(*item, (size_t)*n + 1, sizeof **item);
-		(*item)[(*n)++] = (struct ebb_item){ebb_xstrdup(text), ebb_draft_mark(d, entry)};
+		(*item)[(*n)++] = (struct ebb_item){ebb_xstrdup(text), ebb_node_mark(d, entry)};
 	}
 }
 
 static bool top_special(struct ebb_draft *d, yaml_document_t *doc, const char *key,
-			struct ebb_mark mark, const yaml_node_t *value, void *ctx)
+			struct ebb_mark mark, const yaml_node_t *value, const struct context *c)
 {
 	static const char *const sweep_words[] = {"algorithm", "beta", NULL};
-	static const struct context sweep = {sweep_words, NULL, NULL, sweep_special, NULL};
+	const struct context sweep = {
+		.words = sweep_words, .axes = &d->sweep, .special = sweep_special};
 	const char *text;
 
-	if (is_later(d, key, mark))
+	if (is_when(key)) {
+		read_when(d, doc, key, mark, value, false);
 		return true;
+	}
+	if (strcmp(key, "zip") == 0) {
+		ebb_draft_error(d, mark, "'zip' stands below sweep:");
+		return true;
+	}
 	if (strcmp(key, "name") == 0) {
-		text = ebb_draft_scalar(d, value, key);
+		text = ebb_node_scalar(d, value, key);
 		if (text)
-			ebb_draft_set_name(d, text, ebb_draft_mark(d, value));
+			ebb_draft_set_name(d, text, ebb_node_mark(d, value));
 		d->name_mark = mark; /* given, rightly or wrongly: no stem instead */
 	} else if (strcmp(key, "about") == 0) {
-		text = ebb_draft_scalar(d, value, key);
+		text = ebb_node_scalar(d, value, key);
+		free(d->about);
 		d->about = ebb_xstrdup(text ? text : "");
 	} else if (strcmp(key, "algorithms") == 0) {
 		read_variants(d, doc, value);
 	} else if (strcmp(key, "sweep") == 0) {
-		if (is_map(d, value, key, "sweep: {alpha: [0, 0.01]}"))
+		if (ebb_node_is_map(d, value, key, "sweep: {alpha: [0, 0.01]}"))
 			settings(d, doc, value, NULL, &sweep);
 	} else if (strcmp(key, "seeds") == 0 || strcmp(key, "seed") == 0) {
-		ebb_draft_read_seeds(d, doc, key, mark, value);
+		ebb_seeds_read(d, doc, key, mark, value);
 	} else if (strcmp(key, "figures") == 0) {
 		read_items(d, doc, value, key, &d->figure, &d->n_figures);
 	} else if (strcmp(key, "claims") == 0) {
@@ -369,7 +421,7 @@ void ebb_draft_read(struct ebb_draft *d, yaml_document_t *doc)
 	static const char *const words[] = {"beta",       "algorithm", "name",  "about",
 					    "algorithms", "sweep",     "seeds", "seed",
 					    "figures",    "claims",    NULL};
-	struct context c = {words, &d->fixed, NULL, top_special, NULL};
+	const struct context c = {.words = words, .list = &d->fixed, .special = top_special};
 	const yaml_node_t *root = yaml_document_get_root_node(doc);
 
 	if (!root) {
@@ -381,10 +433,10 @@ void ebb_draft_read(struct ebb_draft *d, yaml_document_t *doc)
 		return;
 	}
 	if (root->type != YAML_MAPPING_NODE) {
-		ebb_draft_error(d, ebb_draft_mark(d, root),
+		ebb_draft_error(d, ebb_node_mark(d, root),
 				"an experiment is a mapping of keys to values");
 		return;
 	}
-	if (is_map(d, root, "the file", ""))
+	if (ebb_node_is_map(d, root, "the file", ""))
 		settings(d, doc, root, NULL, &c);
 }

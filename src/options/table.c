@@ -68,7 +68,7 @@ static const struct {
 };
 
 static const struct ebb_preset preset[] = {
-#define EBB_PRESET(name, settings, beta, about) {#name, settings, beta, about},
+#define EBB_PRESET(name, settings, beta, updates, about) {#name, settings, beta, updates, about},
 #include "options/presets.def"
 #undef EBB_PRESET
 };

@@ -30,6 +30,9 @@ const struct ebb_task_rows *ebb_task_rows_find(const struct ebb_catalog *catalog
 /* Step through a settings text; false at its end. */
 bool ebb_settings_next(const char **at, char key[EBB_STR_MAX], char value[EBB_STR_MAX]);
 
+/* A decimal number, "inf" or ".inf" with a sign or without; no NaN, no hexadecimal, no overflow. */
+bool ebb_parse_f64(const char *text, double *x);
+
 /* Whole decimal number of 64 bits without sign; the text must hold nothing else. */
 bool ebb_parse_u64(const char *text, uint64_t *value);
 

@@ -93,8 +93,7 @@ bool ebb_parse_u64(const char *text, uint64_t *value)
 	return *end == 0 && errno == 0;
 }
 
-/* A decimal number or an infinity; no NaN, no hexadecimal, no overflow. */
-static bool parse_double(const char *text, double *x)
+bool ebb_parse_f64(const char *text, double *x)
 {
 	const char *s = text + (text[0] == '-' || text[0] == '+');
 	char *end;
@@ -127,7 +126,7 @@ static bool parse_int(const char *text, int64_t *x)
 	*x = strtoll(text, &end, 10);
 	if (*end == 0 && end != text)
 		return errno == 0;
-	if (!parse_double(text, &d) || fabs(d) > 9007199254740992.0 || d != floor(d))
+	if (!ebb_parse_f64(text, &d) || fabs(d) > 9007199254740992.0 || d != floor(d))
 		return false;
 	*x = (int64_t)d;
 	return true;
@@ -262,7 +261,7 @@ int ebb_option_set(struct ebb_options *o, const struct ebb_option *row, const ch
 		memcpy(p, &i64, sizeof i64);
 		return 0;
 	case EBB_TYPE_F64:
-		if (!parse_double(text, &f64))
+		if (!ebb_parse_f64(text, &f64))
 			return bad_number(row, text, err);
 		if (!in_range(row, f64))
 			return out_of_range(row, text, err);

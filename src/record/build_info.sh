@@ -31,6 +31,11 @@ if command -v git >/dev/null 2>&1 &&
 	fi
 fi
 
+# What is compiled, whatever git knows of it: the bits of a build follow from this, compiler and flags.
+sources=$(cd "$source/src" && find . -type f | sort | tr '\n' '\0' | xargs -0 sha256sum | sha256sum) ||
+	sources=unknown
+sources=${sources%% *}
+
 flags=$(grep -s '"command".*record/provenance\.c' "$build/compile_commands.json" | head -n 1 |
 	tr -d '\\"' | tr ' ,' '\n\n' | grep -E '^-(O|f|m|g|std=|D)' | grep -v diagnostics | tr '\n' ' ')
 
@@ -42,6 +47,7 @@ flags=$(grep -s '"command".*record/provenance\.c' "$build/compile_commands.json"
 	printf '#define EBB_BUILD_GIT_COMMIT %s\n' "$(quote "$commit")"
 	printf '#define EBB_BUILD_GIT_DESCRIBE %s\n' "$(quote "$describe")"
 	printf '#define EBB_BUILD_GIT_DIRTY %s\n' "$(quote "$dirty")"
+	printf '#define EBB_BUILD_SOURCES %s\n' "$(quote "$sources")"
 	printf '#define EBB_BUILD_FLAGS %s\n' "$(quote "${flags% }")"
 	echo 'static const unsigned char ebb_build_diff[] = {'
 	od -An -v -tu1 "$out.diff" | sed 's/[0-9][0-9]*/&,/g'

@@ -74,7 +74,8 @@ static int put_arm(hid_t arms, const struct ebb_definition *def, int a, const bo
 	struct ebb_h5scope h5 = EBB_H5SCOPE_INIT;
 	const struct ebb_arm *arm = &def->arm[a];
 	const char **id = ebb_xcalloc((size_t)def->n_seeds + 1, sizeof *id);
-	char *name = ebb_xprintf("%03d %s", a, arm->label), seed[32];
+	int digits = snprintf(NULL, 0, "%d", def->n_arms - 1); /* names sort as the arms do */
+	char *name = ebb_xprintf("%0*d %s", digits > 3 ? digits : 3, a, arm->label), seed[32];
 	hid_t group;
 	int rc;
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "record/build_info.h"
 #include "record/record.h"
 
@@ -160,6 +161,7 @@ static void gather(void)
 	add("git_describe", ebb_xstrdup(EBB_BUILD_GIT_DESCRIBE));
 	add("git_dirty", ebb_xstrdup(EBB_BUILD_GIT_DIRTY));
 	add("git_diff", utf8(ebb_build_diff, sizeof ebb_build_diff - 1));
+	add("sources_sha256", ebb_xstrdup(EBB_BUILD_SOURCES));
 	add("compiler", ebb_xstrdup(EBB_BUILD_COMPILER));
 	add("compiler_flags", ebb_xstrdup(EBB_BUILD_FLAGS));
 	add("build_type", ebb_xstrdup(EBB_BUILD_TYPE));
@@ -177,4 +179,22 @@ const struct ebb_provenance *ebb_provenance_get(void)
 
 	pthread_once(&once, gather);
 	return &provenance;
+}
+
+static char build_id[65];
+
+static void make_build_id(void)
+{
+	static const char facts[] = EBB_BUILD_SOURCES "\n" EBB_BUILD_COMPILER "\n" EBB_BUILD_FLAGS
+						      "\n" EBB_BUILD_TYPE;
+
+	ebb_sha256_hex(facts, sizeof facts - 1, build_id, 64);
+}
+
+const char *ebb_build_id(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, make_build_id);
+	return build_id;
 }

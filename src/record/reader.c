@@ -5,6 +5,9 @@
 #include <sys/stat.h>
 #include "base/file.h"
 #include "base/near.h"
+#include "base/text.h"
+#include "options/text.h"
+#include "record/pack.h"
 #include "record/schema.h"
 #include "record/seal.h"
 
@@ -16,6 +19,7 @@
 static void copy_text(char *to, size_t room, const char *from)
 {
 	snprintf(to, room, "%.*s", (int)room - 1, from);
+	ebb_text_tidy(to); /* it may have been cut inside a character */
 }
 
 /* An identifier becomes part of a path: only what we write ourselves. */
@@ -26,12 +30,36 @@ static bool sound_id(const char *id)
 	return n > 0 && n < EBB_ID_MAX && strspn(id, "0123456789abcdef") == n;
 }
 
+/* What will be shown must not drive a terminal; we write no such text. */
+static int check_plain(const char *text, const char *what, struct ebb_err *err)
+{
+	char shown[EBB_SHOWN];
+
+	if (ebb_text_is_plain(text))
+		return 0;
+	return ebb_err_set(err, EBB_EFORMAT, "%s '%s' holds control characters or is not UTF-8",
+			   what, ebb_show(shown, text));
+}
+
+/* Is the trial itself in the index, not a link to its file? (record/pack.h) */
+static bool is_inside(hid_t index, const char *id)
+{
+	char name[EBB_ID_MAX + sizeof "/" EBB_TRIALS_DIR "/"];
+	H5L_info_t info;
+
+	snprintf(name, sizeof name, "/" EBB_TRIALS_DIR "/%s", id);
+	return H5Lexists(index, "/" EBB_TRIALS_DIR, H5P_DEFAULT) > 0 &&
+	       H5Lexists(index, name, H5P_DEFAULT) > 0 &&
+	       H5Lget_info(index, name, &info, H5P_DEFAULT) >= 0 && info.type == H5L_TYPE_HARD;
+}
+
 static int read_arm(struct ebb_run *run, hid_t arms, const char *group_name, struct ebb_err *err)
 {
 	struct ebb_h5scope h5 = EBB_H5SCOPE_INIT;
 	struct ebb_run_arm *arm;
 	char **key = NULL, **value = NULL, **id = NULL;
 	size_t n_keys = 0, n_values = 0, n_ids = 0;
+	char shown[EBB_SHOWN];
 	int64_t index = -1;
 	hid_t group = ebb_h5_keep(&h5, H5Gopen2(arms, group_name, H5P_DEFAULT));
 	int rc;
@@ -55,10 +83,18 @@ static int read_arm(struct ebb_run *run, hid_t arms, const char *group_name, str
 				 n_keys, n_ids, run->n_seeds);
 	for (size_t s = 0; s < n_ids && rc == 0; s++)
 		if (!sound_id(id[s]))
-			rc = ebb_err_set(err, EBB_EFORMAT, "'%.40s' is not a trial's id", id[s]);
+			rc = ebb_err_set(err, EBB_EFORMAT, "'%s' is not a trial's id",
+					 ebb_show(shown, id[s]));
 	if (rc == 0) {
 		arm = &run->arm[index];
 		rc = ebb_h5_get_str(group, "label", &arm->label, err);
+	}
+	if (rc == 0)
+		rc = check_plain(arm->label, "its label", err);
+	for (size_t i = 0; i < n_keys && rc == 0; i++) {
+		rc = check_plain(key[i], "its key", err);
+		if (rc == 0)
+			rc = check_plain(value[i], "its value", err);
 	}
 	if (rc == 0) {
 		arm->n_axes = (int)n_keys;
@@ -71,14 +107,15 @@ static int read_arm(struct ebb_run *run, hid_t arms, const char *group_name, str
 			size_t at = (size_t)index * (size_t)run->n_seeds + (size_t)s;
 
 			copy_text(run->trial[at], EBB_ID_MAX, id[s]);
-			run->finished[at] = ebb_trial_exists(run->dir, id[s]);
+			run->finished[at] = ebb_trial_exists(run->dir, id[s]) ||
+					    is_inside(arms, id[s]);
 		}
 	}
 	ebb_h5_free_strs(key, n_keys);
 	ebb_h5_free_strs(value, n_values);
 	ebb_h5_free_strs(id, n_ids);
 	ebb_h5scope_close(&h5);
-	return rc < 0 ? ebb_err_wrap(err, "arm '%.80s'", group_name), rc : 0;
+	return rc < 0 ? ebb_err_wrap(err, "arm '%s'", ebb_show(shown, group_name)), rc : 0;
 }
 
 static int read_arms(struct ebb_run *run, hid_t file, struct ebb_err *err)
@@ -178,6 +215,8 @@ int ebb_run_open(struct ebb_run *run, const char *path, struct ebb_err *err)
 	}
 	rc = ebb_h5_get_str(file, "name", &run->name, err);
 	if (rc == 0)
+		rc = check_plain(run->name, "its name", err);
+	if (rc == 0)
 		rc = ebb_h5_get_str(file, "about", &run->about, err);
 	if (rc == 0)
 		rc = read_strs(file, "figures", &run->figure, &run->n_figures, err);
@@ -235,13 +274,14 @@ static hid_t open_trial(struct ebb_h5scope *h5, const struct ebb_run *run, int a
 	if (arm < 0 || arm >= run->n_arms || seed < 0 || seed >= run->n_seeds)
 		EBB_BUG("arm %d of %d, seed %d of %d", arm, run->n_arms, seed, run->n_seeds);
 	id = run->trial[(size_t)arm * (size_t)run->n_seeds + (size_t)seed];
-	if (!ebb_trial_exists(run->dir, id)) {
+	if (!run->finished[(size_t)arm * (size_t)run->n_seeds + (size_t)seed] &&
+	    !ebb_trial_exists(run->dir, id)) {
 		ebb_err_set(err, EBB_ENOENT,
 			    "trial %s ('%s', seed %llu) is not finished; 'ebb run' continues it",
 			    id, run->arm[arm].label, (unsigned long long)run->seed[seed]);
 		return H5I_INVALID_HID;
 	}
-	path = ebb_xprintf("%s/" EBB_TRIALS_DIR "/%s.h5", run->dir, id);
+	path = ebb_trial_path(run->dir, id);
 	file = ebb_schema_open(h5, path, EBB_SCHEMA_TRIAL, err);
 	free(path);
 	return file;
@@ -264,7 +304,7 @@ static herr_t collect(hid_t object, const char *name, const H5O_info_t *info, vo
 
 	if (info->type != H5O_TYPE_DATASET)
 		return 0;
-	if (list->n == NAMES_MAX)
+	if (list->n == NAMES_MAX || !ebb_text_is_plain(name))
 		return -1;
 	if (list->n == list->capacity) {
 		list->capacity = list->capacity ? 2 * list->capacity : 64;
@@ -302,6 +342,16 @@ static int no_such_dataset(hid_t file, const char *name, struct ebb_err *err)
 	return rc;
 }
 
+/* Soft and external links are none of ours: they lead around in circles, to files that nobody has
+ * looked at, or to a pipe that never answers. */
+static bool has_link(hid_t file, const char *path)
+{
+	H5L_info_t info;
+
+	return H5Lexists(file, path, H5P_DEFAULT) > 0 &&
+	       H5Lget_info(file, path, &info, H5P_DEFAULT) >= 0 && info.type == H5L_TYPE_HARD;
+}
+
 /* Does the whole path exist? H5Lexists fails, rather than says no, where an inner group does not. */
 static bool has_dataset(hid_t file, const char *name)
 {
@@ -312,10 +362,10 @@ static bool has_dataset(hid_t file, const char *name)
 		if (*c != '/')
 			continue;
 		*c = 0;
-		there = H5Lexists(file, path, H5P_DEFAULT) > 0;
+		there = has_link(file, path);
 		*c = '/';
 	}
-	there = there && H5Lexists(file, path, H5P_DEFAULT) > 0;
+	there = there && has_link(file, path);
 	free(path);
 	return there;
 }
@@ -453,6 +503,8 @@ static int read_text(hid_t dset, const char *name, char *text, size_t room, stru
 	*text = 0;
 	if (rc == EBB_ENOENT)
 		return 0;
+	if (rc == 0)
+		rc = check_plain(value, name, err);
 	if (rc == 0)
 		copy_text(text, room, value);
 	free(value);

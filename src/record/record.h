@@ -3,6 +3,8 @@
  *
  *   RUN/trials/<id>.h5.part   a running trial: SWMR, uncompressed, flushed as it goes
  *   RUN/trials/<id>.h5        a finished one: complete by construction (tmp, fsync, rename)
+ *   RUN/checkpoints/<id>.rows its rows as a journal, which a trial is resumed from
+ *   RUN/checkpoints/<id>.h5   its state between two requests (record/tensors.h)
  *   RUN/run.h5                the index: external links to every trial, arms, provenance
  *
  * A trial file is a set of datasets that grow by rows along one of four axes (options/metrics.h).
@@ -17,6 +19,9 @@
 #include "options/metrics.h"
 
 #define EBB_SCHEMA_VERSION 1
+
+#define EBB_TRIALS_DIR      "trials" /* folders of a run directory */
+#define EBB_CHECKPOINTS_DIR "checkpoints"
 
 /* One-time set-up: HDF5's own error printing off. Called by main() and tests. */
 void ebb_record_setup(void);
@@ -46,6 +51,10 @@ struct ebb_provenance {
 };
 const struct ebb_provenance *ebb_provenance_get(void);
 
+/* A hash of sources, compiler and flags: what was computed half-way is taken up by the same build
+ * only, because bits are promised for one build. */
+const char *ebb_build_id(void);
+
 /* ---- writing one trial ---- */
 
 struct ebb_writer;
@@ -55,15 +64,32 @@ struct ebb_trial_head {
 	const struct ebb_options *options;
 	const struct ebb_catalog *catalog;
 	int attempt; /* from 1 */
+	const char *const *history; /* a line for every earlier attempt, null-terminated; may be null */
 };
 
 enum ebb_status { EBB_STATUS_COMPLETE, EBB_STATUS_DIVERGED };
 
-/* Create trials_dir/<id>.h5.part with every dataset and attribute; replaces a left-over part. The
- * head and the fields are copied; the catalog must outlive the writer. */
-int ebb_writer_open(struct ebb_writer **w, const char *trials_dir,
-		    const struct ebb_trial_head *head, const struct ebb_field *field, int n_fields,
-		    struct ebb_err *err);
+/* Where a journal (record/journal.h) stands: what a checkpoint remembers of the rows. */
+struct ebb_journal_mark {
+	int64_t bytes;
+	int64_t rows[EBB_N_AXES];
+};
+
+/* What a writer takes up: the rows of a journal up to a mark. */
+struct ebb_writer_from {
+	const char *journal; /* path; may be that of another trial, which is only read */
+	const struct ebb_journal_mark *mark;
+};
+
+/*
+ * Create RUN/trials/<id>.h5.part with every dataset and attribute and RUN/checkpoints/<id>.rows;
+ * left-overs are replaced. from (may be null): begin with these rows; EBB_EFORMAT where they are
+ * damaged or of other fields, and nothing is changed then. EBB_EBUSY: another process writes this
+ * trial. The head and the fields are copied; the catalog must outlive the writer.
+ */
+int ebb_writer_open(struct ebb_writer **w, const char *run_dir, const struct ebb_trial_head *head,
+		    const struct ebb_field *field, int n_fields,
+		    const struct ebb_writer_from *from, struct ebb_err *err);
 
 /* Stage the value of field f for the next row of its axis; data has the field's element type
  * and shape and is copied. */
@@ -72,6 +98,9 @@ void ebb_writer_set(struct ebb_writer *w, int f, const void *data);
  * buffered; they reach the file at a flush. */
 int ebb_writer_row(struct ebb_writer *w, enum ebb_axis axis, struct ebb_err *err);
 int ebb_writer_flush(struct ebb_writer *w, struct ebb_err *err);
+
+/* Flush and make the rows durable; nothing may be staged (a broken invariant otherwise). */
+int ebb_writer_sync(struct ebb_writer *w, struct ebb_journal_mark *mark, struct ebb_err *err);
 
 /* Rewrite compressed into <id>.h5.tmp with status, stop time and cause, fsync, rename, unlink the
  * part. cause: text for DIVERGED, else "". Frees w, also on failure (the part then stays). */
@@ -87,6 +116,9 @@ bool ebb_trial_exists(const char *run_dir, const char *id);
  * trial's record does not have it. */
 int ebb_trial_option(const char *run_dir, const char *id, const char *group, const char *name,
 		     double *value, struct ebb_err *err);
+
+/* The identity text of a finished trial (ebb_options_identity) as it was recorded; caller frees. */
+int ebb_trial_identity(const char *run_dir, const char *id, char **identity, struct ebb_err *err);
 
 /* ---- the index ---- */
 

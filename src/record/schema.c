@@ -198,6 +198,7 @@ int ebb_schema_head(hid_t file, const struct ebb_trial_head *head,
 		    const struct ebb_trial_state *state, struct ebb_err *err)
 {
 	struct ebb_buf identity = EBB_BUF_INIT;
+	char trajectory[EBB_ID_MAX];
 	const struct {
 		const char *name, *value;
 	} text[] = {
@@ -205,9 +206,14 @@ int ebb_schema_head(hid_t file, const struct ebb_trial_head *head,
 		{"label", head->label},       {"algorithm", head->options->algorithm},
 		{"status", state->status},    {"cause", state->cause},
 		{"started", state->started},  {"stopped", state->stopped},
+		{"trajectory", trajectory},
 	};
+	size_t attempts = 0;
 	int rc = 0;
 
+	ebb_options_trajectory(head->options, head->catalog, trajectory);
+	while (head->history && head->history[attempts])
+		attempts++;
 	for (size_t i = 0; i < sizeof text / sizeof *text && rc == 0; i++)
 		rc = ebb_h5_put_str(file, text[i].name, text[i].value, err);
 	if (rc == 0)
@@ -216,6 +222,8 @@ int ebb_schema_head(hid_t file, const struct ebb_trial_head *head,
 		rc = ebb_h5_put_u64(file, "seed", head->options->seed, err);
 	if (rc == 0)
 		rc = ebb_h5_put_i64(file, "attempt", head->attempt, err);
+	if (rc == 0)
+		rc = ebb_h5_put_strs(file, "attempts", head->history, attempts, err);
 	if (rc == 0)
 		rc = ebb_h5_put_i64(file, "stopped_at_step", state->stopped_at_step, err);
 	if (rc == 0) {
@@ -351,23 +359,62 @@ static int check(hid_t file, const char *schema, struct ebb_err *err)
 	return rc;
 }
 
+/* RUN/run.h5/trials/<id>: a trial inside of a packed index (record/pack.h). Null: path is a plain
+ * one; otherwise the part that is a file, which the caller frees, and *inside the rest. */
+static char *packed_file(const char *path, const char **inside)
+{
+	static const char mark[] = "/" EBB_INDEX_NAME "/" EBB_TRIALS_DIR "/";
+	const char *at = strstr(path, mark), *next;
+
+	for (; at && (next = strstr(at + 1, mark)) != NULL; at = next)
+		;
+	if (!at)
+		return NULL;
+	*inside = at + sizeof "/" EBB_INDEX_NAME;
+	return ebb_xprintf("%.*s", (int)(*inside - 1 - path), path);
+}
+
+/* A trial is opened as the group that holds it: no reader sees the difference. */
+static hid_t open_packed(struct ebb_h5scope *h5, const char *path, const char *inside,
+			 struct ebb_err *err)
+{
+	hid_t file = ebb_schema_open(h5, path, EBB_SCHEMA_RUN, err), group;
+
+	if (file < 0)
+		return file;
+	if (H5Lexists(file, inside, H5P_DEFAULT) <= 0) {
+		ebb_err_set(err, EBB_ENOENT, "'%s' holds no '%s'", path, inside);
+		return H5I_INVALID_HID;
+	}
+	group = ebb_h5_keep(h5, H5Gopen2(file, inside, H5P_DEFAULT));
+	if (group < 0)
+		ebb_h5_fail(err, EBB_EFORMAT, "cannot open '%s' of '%s'", inside, path);
+	return group;
+}
+
 hid_t ebb_schema_open(struct ebb_h5scope *h5, const char *path, const char *schema,
 		      struct ebb_err *err)
 {
+	const char *inside;
+	char *packed = packed_file(path, &inside);
 	hid_t file;
 
 	ebb_record_setup();
-	if (!ebb_file_exists(path)) {
+	if (packed) {
+		file = open_packed(h5, packed, inside, err);
+		free(packed);
+	} else if (!ebb_file_exists(path)) {
 		ebb_err_set(err, EBB_ENOENT, "no file '%s'", path);
 		return H5I_INVALID_HID;
-	}
-	if (ebb_seal_check(path, err) < 0)
+	} else if (ebb_seal_check(path, err) < 0) {
 		return H5I_INVALID_HID;
-	file = ebb_h5_keep(h5, H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT));
-	if (file < 0) {
-		ebb_h5_fail(err, EBB_EFORMAT, "cannot open '%s'", path);
-		return file;
+	} else {
+		file = ebb_h5_keep(h5, H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT));
+		if (file < 0)
+			ebb_h5_fail(err, EBB_EFORMAT, "cannot open '%s'", path);
 	}
+	if (file < 0)
+		return H5I_INVALID_HID;
 	if (check(file, schema, err) < 0) {
 		ebb_err_wrap(err, "cannot use '%s'", path);
 		return H5I_INVALID_HID;

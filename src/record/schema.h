@@ -12,8 +12,7 @@
 #define EBB_SCHEMA_TRIAL "ebb-trial"
 #define EBB_SCHEMA_RUN   "ebb-run"
 
-#define EBB_TRIALS_DIR "trials"
-#define EBB_INDEX_NAME "run.h5"
+#define EBB_INDEX_NAME      "run.h5"
 
 #define EBB_RANK_MAX     4                  /* rows and three more                         */
 #define EBB_ELEMENTS_MAX ((int64_t)1 << 31) /* of one dataset, when a file is read         */
@@ -57,7 +56,8 @@ hid_t ebb_schema_dataset(struct ebb_h5scope *h5, hid_t file, const struct ebb_fi
  * their labels. dset[i] belongs to field[i]. */
 int ebb_schema_scales(const struct ebb_field *field, const hid_t *dset, int n, struct ebb_err *err);
 
-/* Open for reading and check that it is ours: exists, whole, this schema, a version we know. */
+/* Open for reading and check that it is ours: exists, whole, this schema, a version we know. A trial
+ * may also be inside of a packed index: RUN/run.h5/trials/<id> (record/pack.h). */
 hid_t ebb_schema_open(struct ebb_h5scope *h5, const char *path, const char *schema,
 		      struct ebb_err *err);
 

@@ -10,52 +10,19 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/hash.h"
 
 #define MAGIC      "\nebb-seal crc32="
 #define SEAL_BYTES (sizeof MAGIC - 1 + 8 + 1)
 #define BLOCK      (1 << 18)
 #define SEEN       4096
 
-static uint32_t table[8][256];
-static pthread_once_t table_once = PTHREAD_ONCE_INIT;
-
-/* Eight tables let eight bytes be folded at once (Kounavis and Berry, "A systematic approach to
- * building high performance software-based CRC generators", ISCC 2005). */
-static void table_make(void)
-{
-	for (uint32_t i = 0; i < 256; i++) {
-		uint32_t c = i;
-
-		for (int k = 0; k < 8; k++)
-			c = c & 1 ? 0xedb88320u ^ (c >> 1) : c >> 1;
-		table[0][i] = c;
-	}
-	for (uint32_t i = 0; i < 256; i++)
-		for (int k = 1; k < 8; k++)
-			table[k][i] = (table[k - 1][i] >> 8) ^ table[0][table[k - 1][i] & 0xff];
-}
-
-static uint32_t crc32_add(uint32_t crc, const unsigned char *p, size_t n)
-{
-	for (; n >= 8; n -= 8, p += 8) {
-		crc ^= (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
-		       (uint32_t)p[3] << 24;
-		crc = table[7][crc & 0xff] ^ table[6][crc >> 8 & 0xff] ^
-		      table[5][crc >> 16 & 0xff] ^ table[4][crc >> 24] ^ table[3][p[4]] ^
-		      table[2][p[5]] ^ table[1][p[6]] ^ table[0][p[7]];
-	}
-	while (n-- > 0)
-		crc = (crc >> 8) ^ table[0][(crc ^ *p++) & 0xff];
-	return crc;
-}
-
 static int crc_of(int fd, int64_t n, const char *path, uint32_t *crc, struct ebb_err *err)
 {
 	unsigned char *block = ebb_calloc(1, BLOCK, err);
 	int rc = block ? 0 : EBB_ENOMEM;
 
-	pthread_once(&table_once, table_make);
-	*crc = 0xffffffffu;
+	*crc = 0;
 	for (int64_t at = 0; at < n && rc == 0;) {
 		ssize_t k = pread(fd, block, (size_t)(n - at < BLOCK ? n - at : BLOCK), at);
 
@@ -65,10 +32,9 @@ static int crc_of(int fd, int64_t n, const char *path, uint32_t *crc, struct ebb
 			rc = ebb_err_set(err, EBB_EIO, "cannot read '%s': %s", path,
 					 k ? strerror(errno) : "it became shorter");
 		else
-			*crc = crc32_add(*crc, block, (size_t)k);
+			*crc = ebb_crc32(*crc, block, (size_t)k);
 		at += k;
 	}
-	*crc ^= 0xffffffffu;
 	free(block);
 	return rc;
 }

@@ -2,16 +2,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/arena.h"
 #include "base/file.h"
+#include "record/block.h"
 #include "record/schema.h"
 #include "record/seal.h"
 
-#define BUFFER_ROWS   1024      /* rows of one axis kept in memory at most ...             */
-#define BUFFER_BYTES  (1 << 20) /* ... and their bytes, one row excepted                   */
-#define COPY_BYTES    (4 << 20) /* at once, when a part is rewritten                       */
-#define ROW_BYTES_MAX (1 << 30) /* a chunk holds at least a row and must stay below 4 GiB  */
+#define BUFFER_ROWS  1024      /* rows of one axis kept in memory at most ...             */
+#define BUFFER_BYTES (1 << 20) /* ... and their bytes, one row excepted                   */
+#define COPY_BYTES   (4 << 20) /* at once, when a part is rewritten                       */
 
 struct column {
 	struct ebb_field field; /* strings owned                                          */
@@ -21,19 +22,24 @@ struct column {
 	char *buffer;    /* rows base .. base + buffered - 1, then the staged one  (capacity + 1) */
 };
 
-struct lane {         /* one axis */
-	int64_t base; /* rows that are in the file in every dataset                       */
+struct lane {              /* one axis */
+	int64_t base;      /* rows that are in part and journal, in every dataset          */
+	int64_t journaled; /* rows that are in the journal                                 */
 	int buffered, capacity;
+	bool staged; /* something was set since the last row                               */
 };
 
 struct ebb_writer {
 	char *path, *tmp, *part; /* <id>.h5, <id>.h5.tmp, <id>.h5.part                    */
+	char *rows;              /* <id>.rows                                             */
+	struct ebb_journal *journal;
 	struct ebb_trial_head head;
 	struct ebb_options options;
 	struct ebb_trial_state state;
 	struct ebb_h5scope h5;
 	hid_t file;
 	struct column *column;
+	const void **row; /* where the journal finds the rows of a column */
 	int n_columns;
 	struct lane lane[EBB_N_AXES];
 	struct ebb_arena arena;
@@ -44,6 +50,7 @@ static void writer_free(struct ebb_writer *w)
 	if (w->file >= 0)
 		ebb_h5_close_file(&w->h5, w->file, w->part, NULL);
 	ebb_h5scope_close(&w->h5);
+	ebb_journal_close(w->journal);
 	ebb_arena_release(&w->arena);
 	for (int i = 0; i < w->n_columns; i++) {
 		struct ebb_field *f = &w->column[i].field;
@@ -56,11 +63,16 @@ static void writer_free(struct ebb_writer *w)
 			free((char *)f->dim_about[k]);
 	}
 	free(w->column);
+	free(w->row);
 	free((char *)w->head.id);
 	free((char *)w->head.label);
+	for (int i = 0; w->head.history && w->head.history[i]; i++)
+		free((char *)w->head.history[i]);
+	free((char **)w->head.history);
 	free(w->path);
 	free(w->tmp);
 	free(w->part);
+	free(w->rows);
 	free(w);
 }
 
@@ -69,10 +81,21 @@ static char *dup_text(const char *s)
 	return ebb_xstrdup(s ? s : "");
 }
 
+static const char *const *dup_history(const char *const *line)
+{
+	const char **copy;
+	size_t n = 0;
+
+	while (line && line[n])
+		n++;
+	copy = ebb_xcalloc(n + 1, sizeof *copy);
+	for (size_t i = 0; i < n; i++)
+		copy[i] = dup_text(line[i]);
+	return copy;
+}
+
 static int take_field(struct column *c, const struct ebb_field *f, struct ebb_err *err)
 {
-	size_t bytes = ebb_element_bytes(f->element);
-
 	c->field = *f;
 	c->field.name = dup_text(f->name);
 	c->field.unit = dup_text(f->unit);
@@ -88,15 +111,13 @@ static int take_field(struct column *c, const struct ebb_field *f, struct ebb_er
 	if (ebb_field_is_coordinate(f) && f->rank != 0)
 		return ebb_err_set(err, EBB_EINVAL, "dataset '%s': a coordinate is one number",
 				   f->name);
-	for (int k = 0; k < f->rank; k++) {
-		if (f->dim[k] < 1 || bytes > ROW_BYTES_MAX / (size_t)f->dim[k])
-			return ebb_err_set(err, EBB_EINVAL,
-					   "dataset '%s': a row with dimension %d of %d; rows have "
-					   "1 to %d bytes",
-					   f->name, k + 1, f->dim[k], ROW_BYTES_MAX);
-		bytes *= (size_t)f->dim[k];
-	}
-	c->row_bytes = bytes;
+	if (ebb_field_row_bytes(f) < 0)
+		return ebb_err_set(err, EBB_EINVAL,
+				   "dataset '%s': a row of %d x %d x %d elements; rows have 1 to "
+				   "%lld bytes",
+				   f->name, f->dim[0], f->rank > 1 ? f->dim[1] : 1,
+				   f->rank > 2 ? f->dim[2] : 1, (long long)EBB_ROW_BYTES_MAX);
+	c->row_bytes = (size_t)ebb_field_row_bytes(f);
 	return 0;
 }
 
@@ -201,32 +222,107 @@ static int make_part(struct ebb_writer *w, struct ebb_err *err)
 	return rc;
 }
 
-int ebb_writer_open(struct ebb_writer **out, const char *trials_dir,
-		    const struct ebb_trial_head *head, const struct ebb_field *field, int n_fields,
-		    struct ebb_err *err)
+/* A journal of its own is cut to the mark, which checks it, and then read; another trial's is read
+ * before anything of this trial is touched. */
+static int take_up(struct ebb_writer *w, const struct ebb_writer_from *from,
+		   const struct ebb_field *field, struct ebb_journal_view *rows,
+		   struct ebb_err *err)
 {
-	struct ebb_writer *w;
-	int rc;
+	struct stat ours, theirs;
+	bool own;
+	int rc = 0;
 
-	*out = NULL;
-	ebb_record_setup();
-	rc = ebb_dir_make(trials_dir, err);
-	if (rc < 0)
-		return rc;
-	w = ebb_xcalloc(1, sizeof *w);
+	if (from && from->mark->bytes == 0)
+		from = NULL;
+	own = from && stat(w->rows, &ours) == 0 && stat(from->journal, &theirs) == 0 &&
+	      ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+	if (from && !own) {
+		rc = ebb_journal_read(rows, from->journal, from->mark, err);
+		if (rc == EBB_ENOENT)
+			rc = err->code = EBB_EFORMAT;
+		if (rc == 0)
+			rc = ebb_journal_fits(rows, from->journal, field, w->n_columns, err);
+	}
+	if (rc == 0)
+		rc = ebb_journal_open(&w->journal, w->rows, &w->head, field, w->n_columns,
+				      own ? from->mark : NULL, err);
+	if (rc == 0 && own) {
+		rc = ebb_journal_read(rows, w->rows, from->mark, err);
+		for (int a = 0; a < EBB_N_AXES; a++)
+			w->lane[a].journaled = from->mark->rows[a];
+	}
+	return rc;
+}
+
+/* The rows of a journal go the way of all rows, so that every count is as if they had just been
+ * written; what the journal has already, it does not get twice. */
+static int replay(struct ebb_writer *w, const struct ebb_journal_view *rows, struct ebb_err *err)
+{
+	int rc = 0;
+
+	for (int a = 0; a < EBB_N_AXES; a++)
+		for (int64_t r = 0; r < rows->mark.rows[a] && rc == 0; r++) {
+			for (int i = 0; i < w->n_columns; i++)
+				if ((int)w->column[i].field.axis == a)
+					ebb_writer_set(w, i,
+						       (char *)rows->row[i] +
+							       (size_t)r * w->column[i].row_bytes);
+			rc = ebb_writer_row(w, (enum ebb_axis)a, err);
+		}
+	return rc == 0 ? ebb_writer_flush(w, err) : rc;
+}
+
+static struct ebb_writer *writer_make(const char *run_dir, const struct ebb_trial_head *head,
+				      int n_fields)
+{
+	struct ebb_writer *w = ebb_xcalloc(1, sizeof *w);
+
 	w->file = H5I_INVALID_HID;
 	w->options = *head->options;
 	w->head = *head;
 	w->head.id = dup_text(head->id);
 	w->head.label = dup_text(head->label);
+	w->head.history = dup_history(head->history);
 	w->head.options = &w->options;
-	w->path = ebb_xprintf("%s/%s.h5", trials_dir, head->id);
+	w->path = ebb_xprintf("%s/" EBB_TRIALS_DIR "/%s.h5", run_dir, head->id);
 	w->tmp = ebb_xprintf("%s.tmp", w->path);
 	w->part = ebb_xprintf("%s.part", w->path);
+	w->rows = ebb_xprintf("%s/" EBB_CHECKPOINTS_DIR "/%s.rows", run_dir, head->id);
 	w->state = (struct ebb_trial_state){
 		.status = "running", .stopped = "", .stopped_at_step = -1, .cause = ""};
 	ebb_time_text(w->state.started);
 	w->column = ebb_xcalloc((size_t)n_fields + 1, sizeof *w->column);
+	w->row = ebb_xcalloc((size_t)n_fields + 1, sizeof *w->row);
+	return w;
+}
+
+static int make_folders(const char *run_dir, struct ebb_err *err)
+{
+	char *trials = ebb_path_join(run_dir, EBB_TRIALS_DIR),
+	     *checkpoints = ebb_path_join(run_dir, EBB_CHECKPOINTS_DIR);
+	int rc = ebb_dir_make(trials, err);
+
+	if (rc == 0)
+		rc = ebb_dir_make(checkpoints, err);
+	free(trials);
+	free(checkpoints);
+	return rc;
+}
+
+int ebb_writer_open(struct ebb_writer **out, const char *run_dir, const struct ebb_trial_head *head,
+		    const struct ebb_field *field, int n_fields, const struct ebb_writer_from *from,
+		    struct ebb_err *err)
+{
+	struct ebb_journal_view rows = {0};
+	struct ebb_err own = EBB_ERR_INIT;
+	struct ebb_writer *w;
+	int rc;
+
+	*out = NULL;
+	err = err ? err : &own;
+	ebb_record_setup();
+	w = writer_make(run_dir, head, n_fields);
+	rc = make_folders(run_dir, err);
 	for (int i = 0; i < n_fields && rc == 0; i++) {
 		w->n_columns++;
 		rc = take_field(&w->column[i], &field[i], err);
@@ -234,7 +330,12 @@ int ebb_writer_open(struct ebb_writer **out, const char *trials_dir,
 	if (rc == 0)
 		rc = make_buffers(w, err);
 	if (rc == 0)
+		rc = take_up(w, from, field, &rows, err);
+	if (rc == 0)
 		rc = make_part(w, err);
+	if (rc == 0)
+		rc = replay(w, &rows, err);
+	ebb_journal_view_release(&rows);
 	if (rc < 0) {
 		ebb_err_wrap(err, "trial %s", head->id);
 		if (w->file >= 0)
@@ -253,6 +354,7 @@ void ebb_writer_set(struct ebb_writer *w, int f, const void *data)
 	if (f < 0 || f >= w->n_columns)
 		EBB_BUG("field %d of %d", f, w->n_columns);
 	c = &w->column[f];
+	w->lane[c->field.axis].staged = true;
 	memcpy(slot(c, w->lane[c->field.axis].buffered), data, c->row_bytes);
 }
 
@@ -297,15 +399,35 @@ static int flush_column(struct ebb_writer *w, struct column *c, struct ebb_err *
 	return rc;
 }
 
-/* Coordinates go last: their length counts the rows that are whole in every dataset. */
+/* The same for the journal: whatever it lacks of the buffer, as one block, all or nothing. */
+static int flush_journal(struct ebb_writer *w, int axis, struct ebb_err *err)
+{
+	struct lane *lane = &w->lane[axis];
+	int64_t rows = lane->base + lane->buffered;
+	int rc;
+
+	if (lane->journaled >= rows)
+		return 0;
+	for (int i = 0; i < w->n_columns; i++)
+		if ((int)w->column[i].field.axis == axis)
+			w->row[i] = slot(&w->column[i], lane->journaled - lane->base);
+	rc = ebb_journal_append(w->journal, (enum ebb_axis)axis, rows - lane->journaled, w->row,
+				err);
+	if (rc == 0)
+		lane->journaled = rows;
+	return rc;
+}
+
+/* Coordinates go last: their length counts the rows that are whole in every dataset. The buffer is
+ * given up when part and journal have it, so that a flush that failed is made good by the next. */
 static int flush_lane(struct ebb_writer *w, int axis, struct ebb_err *err)
 {
 	struct lane *lane = &w->lane[axis];
+	int rc;
 
 	for (int coordinates = 0; coordinates < 2; coordinates++) {
 		for (int i = 0; i < w->n_columns; i++) {
 			struct column *c = &w->column[i];
-			int rc;
 
 			if ((int)c->field.axis != axis ||
 			    ebb_field_is_coordinate(&c->field) != (bool)coordinates ||
@@ -318,6 +440,9 @@ static int flush_lane(struct ebb_writer *w, int axis, struct ebb_err *err)
 	}
 	if (lane->buffered == 0)
 		return 0;
+	rc = flush_journal(w, axis, err);
+	if (rc < 0)
+		return rc;
 	for (int i = 0; i < w->n_columns; i++) {
 		struct column *c = &w->column[i];
 
@@ -343,6 +468,7 @@ int ebb_writer_row(struct ebb_writer *w, enum ebb_axis axis, struct ebb_err *err
 			return rc;
 	}
 	lane->buffered++;
+	lane->staged = false;
 	for (int i = 0; i < w->n_columns; i++)
 		if (w->column[i].field.axis == axis)
 			stage_missing(&w->column[i], lane->buffered);
@@ -357,6 +483,18 @@ int ebb_writer_flush(struct ebb_writer *w, struct ebb_err *err)
 	for (int a = 0; a < EBB_N_AXES && rc == 0; a++)
 		rc = flush_lane(w, a, err);
 	return rc;
+}
+
+int ebb_writer_sync(struct ebb_writer *w, struct ebb_journal_mark *mark, struct ebb_err *err)
+{
+	int rc;
+
+	for (int a = 0; a < EBB_N_AXES; a++)
+		if (w->lane[a].staged)
+			EBB_BUG("trial %s: a %s row is staged and not appended", w->head.id,
+				ebb_axis_word((enum ebb_axis)a));
+	rc = ebb_writer_flush(w, err);
+	return rc == 0 ? ebb_journal_sync(w->journal, mark, err) : rc;
 }
 
 static int copy_column(struct ebb_writer *w, const struct column *c, hid_t to, char *block,

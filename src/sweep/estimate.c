@@ -1,6 +1,9 @@
 /* What a run would do and cost, before it does it. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+#include "base/file.h"
+#include "record/standing.h"
 #include "sweep/sweep.h"
 #include "train/fields.h"
 #include "train/trial.h"
@@ -61,38 +64,107 @@ static double trial_bytes(const struct ebb_lab *lab)
 	return bytes;
 }
 
-int ebb_sweep_plan_print(const struct ebb_sweep *s, FILE *out, struct ebb_err *err)
+/* Weights and two moments of what a finished trial keeps, and its rows as a journal. */
+static double state_bytes(const struct ebb_lab *lab, double record)
 {
-	const struct ebb_definition *def = s->def;
-	double flops = 0, bytes = 0, seconds, peak = 0;
-	int jobs = ebb_sweep_jobs(s), missing = 0;
+	const struct ebb_options *o = lab->o;
+	double states = o->record.last;
 
-	fprintf(out, "%-16s  %-40s  %6s  %s\n", "trial", "arm", "seed", "state");
-	for (int i = 0; i < def->n_plans; i++) {
-		const struct ebb_plan *p = &def->plan[i];
-		int done = ebb_trial_exists(s->run_dir, p->id);
+	if (o->record.states > 0)
+		states += floor((double)o->train.steps / (double)o->record.states);
+	return states > 0 ? record + states * 12.0 * (double)lab->layout.n_floats : 0;
+}
 
-		fprintf(out, "%-16s  %-40s  %6llu  %s\n", p->id, def->arm[p->arm].label,
-			(unsigned long long)p->options.seed, done ? "done" : "to run");
-		if (!done) {
-			struct ebb_lab lab;
-			int rc = ebb_lab_open(&lab, &p->options, err);
+static double base_flops(const struct ebb_lab *lab)
+{
+	const struct ebb_options *o = lab->o;
+	double width = lab->task->prompt_limit(o) + lab->task->limit(o) / 2.0;
 
-			if (rc < 0)
-				return rc;
-			flops += trial_flops(&lab);
-			bytes += trial_bytes(&lab);
-			if (peak == 0)
-				peak = ebb_cpu_peak_flops(lab.ops) * 1e9;
-			ebb_lab_close(&lab);
-			missing++;
-		}
-	}
-	seconds = peak > 0 ? flops / (STEP_SHARE * peak) / jobs : 0;
-	fprintf(out,
-		"%d arms x %d seeds = %d trials, %d to run on %d workers: roughly %.0f s and %.1f "
-		"MiB, base policies not counted\n",
-		def->n_arms, def->n_seeds, def->n_plans, missing, jobs, seconds, bytes / 1048576.0);
+	return 3 * (double)(o->pretrain.steps * o->pretrain.batch) * width * forward_flops(lab);
+}
+
+struct cost {
+	double trial_flops, base_flops, bytes;
+};
+
+/* Trials of an arm differ in their seeds alone. */
+static int cost_of_arm(const struct ebb_arm *arm, double *peak, struct cost *c, struct ebb_err *err)
+{
+	struct ebb_lab lab;
+	int rc = ebb_lab_open(&lab, &arm->options, err);
+
+	if (rc == EBB_ENOMEM)
+		ebb_err_wrap(err, "arm '%s' does not fit into memory; lower model.*, train.prompts "
+				  "or train.group", arm->label);
+	if (rc < 0)
+		return rc;
+	c->trial_flops = trial_flops(&lab);
+	c->base_flops = base_flops(&lab);
+	c->bytes = trial_bytes(&lab);
+	c->bytes += state_bytes(&lab, c->bytes);
+	if (*peak == 0)
+		*peak = ebb_cpu_peak_flops(lab.ops) * 1e9;
+	ebb_lab_close(&lab);
+	return 0;
+}
+
+struct unit {
+	double size;
+	const char *name;
+};
+
+/* In the largest unit of which there are at least two; the first where there is none. */
+static void print_amount(FILE *out, double value, const struct unit *unit, int n)
+{
+	while (n > 1 && value < 2 * unit[n - 1].size)
+		n--;
+	value /= unit[n - 1].size;
+	fprintf(out, value < 10 ? "%.1f %s" : "%.0f %s", value, unit[n - 1].name);
+}
+
+static void print_duration(FILE *out, double s)
+{
+	static const struct unit unit[] = {{1, "s"}, {60, "min"}, {3600, "h"}, {86400, "days"}};
+
+	print_amount(out, s, unit, 4);
+}
+
+static void print_size(FILE *out, double bytes)
+{
+	static const struct unit unit[] = {
+		{0x1p10, "KiB"}, {0x1p20, "MiB"}, {0x1p30, "GiB"}, {0x1p40, "TiB"}};
+
+	print_amount(out, bytes, unit, 4);
+}
+
+static const char *state_of(const struct ebb_sweep *s, const struct ebb_plan *p, bool *done)
+{
+	struct ebb_standing standing;
+
+	ebb_standing_read(s->run_dir, p->id, &standing);
+	*done = standing.state == EBB_STATE_DONE || standing.state == EBB_STATE_DIVERGED;
+	return *done || standing.state == EBB_STATE_RUNNING ? ebb_state_word(standing.state)
+	       : standing.resume >= 0                       ? "to go on"
+							    : "to run";
+}
+
+/* Is this the first trial that needs this base, and is the base not there? */
+static bool makes_base(const struct ebb_sweep *s, char **base, int *n_bases, int plan)
+{
+	char *path = ebb_base_path(&s->def->plan[plan].options, s->base_dir);
+	bool known = ebb_file_exists(path);
+
+	for (int k = 0; k < *n_bases && !known; k++)
+		known = strcmp(base[k], path) == 0;
+	if (known)
+		free(path);
+	else
+		base[(*n_bases)++] = path;
+	return !known;
+}
+
+static void note_equal_arms(const struct ebb_definition *def, FILE *out)
+{
 	for (int i = 0; i < def->n_arms; i++) {
 		for (int k = 0; k < i; k++) {
 			if (def->plan_of[i * def->n_seeds] == def->plan_of[k * def->n_seeds]) {
@@ -104,5 +176,51 @@ int ebb_sweep_plan_print(const struct ebb_sweep *s, FILE *out, struct ebb_err *e
 			}
 		}
 	}
-	return 0;
+}
+
+int ebb_sweep_plan_print(const struct ebb_sweep *s, FILE *out, struct ebb_err *err)
+{
+	const struct ebb_definition *def = s->def;
+	struct cost *cost = ebb_xcalloc((size_t)def->n_arms, sizeof *cost), all = {0};
+	char **base = ebb_xcalloc((size_t)def->n_plans, sizeof *base);
+	int jobs = ebb_sweep_jobs(s), missing = 0, n_bases = 0, rc = 0;
+	double peak = 0;
+
+	for (int i = 0; i < def->n_arms && rc == 0; i++)
+		rc = cost_of_arm(&def->arm[i], &peak, &cost[i], err);
+	if (rc < 0)
+		goto out;
+	fprintf(out, "%-16s  %-40s  %6s  %s\n", "trial", "arm", "seed", "state");
+	for (int i = 0; i < def->n_plans; i++) {
+		const struct ebb_plan *p = &def->plan[i];
+		const struct cost *c = &cost[p->arm];
+		bool done;
+
+		fprintf(out, "%-16s  %-40s  %6llu  %s\n", p->id, def->arm[p->arm].label,
+			(unsigned long long)p->options.seed, state_of(s, p, &done));
+		if (done)
+			continue;
+		missing++;
+		all.trial_flops += c->trial_flops;
+		all.bytes += c->bytes;
+		if (makes_base(s, base, &n_bases, i))
+			all.base_flops += c->base_flops;
+	}
+	fprintf(out, "%d arms x %d seeds = %d trials, %d to run", def->n_arms, def->n_seeds,
+		def->n_plans, missing);
+	if (missing > 0) {
+		fprintf(out, " after %d base policies on %d workers: roughly ", n_bases, jobs);
+		print_duration(out, (all.trial_flops + all.base_flops) / (STEP_SHARE * peak) / jobs);
+		fputs(" and ", out);
+		print_size(out, all.bytes);
+		fputs(" of disk", out);
+	}
+	fputs("\n", out);
+	note_equal_arms(def, out);
+out:
+	for (int k = 0; k < n_bases; k++)
+		free(base[k]);
+	free(base);
+	free(cost);
+	return rc;
 }

@@ -10,9 +10,11 @@
 struct ebb_slot {
 	struct ebb_watch watch;
 	char label[96];
-	char error[1024];
-	int pid; /* 0: free */
-	int task;
+	char error[1024], note[512];
+	int pid;     /* 0: free                                    */
+	int job;     /* what it works on                           */
+	bool told;   /* that it goes on from a saved state         */
+	int attempt; /* of its trial                               */
 };
 
 struct ebb_progress {

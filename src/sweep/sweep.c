@@ -1,6 +1,6 @@
+/* The parent of the workers: what is to be done, who does it, what became of it. */
 #include "sweep/sweep.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -9,34 +9,33 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/file.h"
+#include "record/pack.h"
 #include "record/seal.h"
-#include "sweep/progress.h"
+#include "record/standing.h"
+#include "sweep/growth.h"
+#include "sweep/worker.h"
 #include "train/trial.h"
 
-enum task_kind { TASK_BASE, TASK_TRIAL };
+#define NAP_NS    (20 * 1000 * 1000)
+#define INDEX_S   2.0 /* the index follows finished trials at this distance at least ... */
+#define INDEX_MAX 20  /* ... and takes at most one part in so many of the time           */
 
-struct task {
-	enum task_kind kind;
-	int plan; /* index into def->plan; a base: the first trial that needs it */
-};
-
-/* How a worker ends; its exit status. */
-enum outcome { OUTCOME_DONE = 0, OUTCOME_FAILED = 1, OUTCOME_DIVERGED = 3, OUTCOME_STOPPED = 4 };
-
-struct sweep_state {
+struct state {
 	const struct ebb_sweep *s;
 	struct ebb_sweep_result *result;
-	struct task *task;
-	int n_tasks, n_bases, next, running, bases_left;
-	struct ebb_slot *slot; /* shared with the workers (jobs) */
-	int jobs;
+	struct ebb_job *job; /* bases, then trials */
+	int n_jobs, n_bases, next, running, bases_left;
+	bool *base_failed;                /* (n_bases)               */
+	struct ebb_extension *extends;    /* (n_plans)               */
+	struct ebb_slot *slot;            /* shared with the workers (jobs) */
+	int jobs, finished, indexed;
+	double index_time, index_cost;
 	struct ebb_progress progress;
-	FILE *log;
+	struct ebb_log log;
 };
 
 int ebb_sweep_jobs(const struct ebb_sweep *sweep)
@@ -58,46 +57,130 @@ int ebb_sweep_jobs(const struct ebb_sweep *sweep)
 	return cpus / threads > 1 ? (int)(cpus / threads) : 1;
 }
 
-static const char *label_of(const struct ebb_definition *def, int plan)
+/* ---- one worker's life, seen from here ---- */
+
+static const struct ebb_plan *plan_at(const struct state *st, const struct ebb_slot *slot)
 {
-	return def->arm[def->plan[plan].arm].label;
+	return &st->s->def->plan[st->job[slot->job].plan];
 }
 
-/* ---- the log: one JSON object a line ---- */
-
-static void log_event(struct sweep_state *st, const char *event, const char *trial,
-		      const char *text)
+static int start(struct state *st, struct ebb_slot *slot, int index, struct ebb_err *err)
 {
-	struct ebb_buf b = EBB_BUF_INIT;
-	struct timespec now;
-	struct tm tm;
-	char when[32];
+	const struct ebb_job *job = &st->job[index];
+	const struct ebb_plan *plan = &st->s->def->plan[job->plan];
+	struct ebb_history history = {0};
+	int pid;
 
-	if (!st->log)
-		return;
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
-	ebb_buf_printf(&b, "{\"time\":\"%s\",\"event\":\"%s\"", when, event);
-	if (trial)
-		ebb_buf_printf(&b, ",\"trial\":\"%s\"", trial);
-	if (text && text[0]) {
-		ebb_buf_puts(&b, ",\"text\":");
-		ebb_buf_json(&b, text);
+	memset(slot, 0, sizeof *slot);
+	slot->job = index;
+	if (job->kind == EBB_JOB_BASE) {
+		snprintf(slot->label, sizeof slot->label, "base of seed %llu",
+			 (unsigned long long)plan->options.seed);
+	} else {
+		snprintf(slot->label, sizeof slot->label, "%.60s seed %llu",
+			 st->s->def->arm[plan->arm].label, (unsigned long long)plan->options.seed);
+		ebb_log_history(&st->log, plan->id, &history);
+		slot->attempt = history.attempts + 1;
+		ebb_standing_fail(st->s->run_dir, plan->id, 0, NULL, NULL);
+		ebb_log_event(&st->log, "started", plan->id, -1, slot->label);
 	}
-	ebb_buf_puts(&b, "}\n");
-	fwrite(b.data, 1, b.len, st->log);
-	fflush(st->log);
-	ebb_buf_release(&b);
+	pid = ebb_worker_start(st->s, job, &history, slot, err);
+	ebb_history_release(&history);
+	if (pid < 0)
+		return pid;
+	slot->pid = pid;
+	st->running++;
+	return 0;
 }
 
-/* ---- workers ---- */
-
-static void worker_signal(int number)
+static void fail_trial(struct state *st, const struct ebb_slot *slot)
 {
-	if (ebb_stop_requested) /* the second time: leave now */
-		_exit(OUTCOME_STOPPED);
-	ebb_stop_requested = 1;
+	const char *id = plan_at(st, slot)->id;
+
+	st->result->failed++;
+	ebb_progress_say(&st->progress, "%-40.60s failed: %s", slot->label, slot->error);
+	ebb_log_event(&st->log, "failed", id, slot->watch.step, slot->error);
+	ebb_standing_fail(st->s->run_dir, id, slot->attempt, slot->error, NULL);
+}
+
+/* What a worker found on its way and could not say itself. */
+static void listen(struct state *st, struct ebb_slot *slot)
+{
+	if (slot->told || slot->watch.resumed == 0)
+		return;
+	slot->told = true;
+	ebb_progress_say(&st->progress, "%-40.60s goes on from step %lld", slot->label,
+			 (long long)slot->watch.resumed);
+	ebb_log_event(&st->log, "resumed", plan_at(st, slot)->id, slot->watch.resumed, "");
+}
+
+static void reap_base(struct state *st, struct ebb_slot *slot, int outcome)
+{
+	st->bases_left--;
+	if (outcome == EBB_OUTCOME_STOPPED)
+		st->result->interrupted = true;
+	if (outcome != EBB_OUTCOME_FAILED)
+		return;
+	st->base_failed[st->job[slot->job].base] = true;
+	ebb_progress_say(&st->progress, "ebb run: %s failed: %s", slot->label, slot->error);
+}
+
+static void reap(struct state *st, struct ebb_slot *slot, int wait_status)
+{
+	int outcome = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : EBB_OUTCOME_FAILED;
+	const char *id = plan_at(st, slot)->id;
+
+	if (WIFSIGNALED(wait_status))
+		snprintf(slot->error, sizeof slot->error,
+			 "the worker was ended by signal %d (%s); the same command goes on from "
+			 "its last checkpoint",
+			 WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)));
+	slot->pid = 0;
+	st->running--;
+	if (st->job[slot->job].kind == EBB_JOB_BASE) {
+		reap_base(st, slot, outcome);
+		return;
+	}
+	listen(st, slot);
+	if (slot->note[0]) {
+		ebb_progress_say(&st->progress, "ebb run: warning: %s: %s", slot->label, slot->note);
+		ebb_log_event(&st->log, "restarted", id, 0, slot->note);
+	}
+	st->progress.finished++;
+	switch (outcome) {
+	case EBB_OUTCOME_DONE:
+		st->result->done++;
+		st->finished++;
+		if (slot->watch.trained)
+			ebb_progress_say(&st->progress,
+					 "%-40.60s done, %.1f s, reward %.3f, entropy %.3f nats",
+					 slot->label, slot->watch.seconds, slot->watch.reward,
+					 slot->watch.entropy);
+		else
+			ebb_progress_say(&st->progress, "%-40.60s done", slot->label);
+		ebb_log_event(&st->log, "finished", id, slot->watch.step, "");
+		break;
+	case EBB_OUTCOME_DIVERGED:
+		st->result->diverged++;
+		st->finished++;
+		ebb_progress_say(&st->progress, "%-40.60s diverged at step %lld", slot->label,
+				 (long long)slot->watch.step);
+		ebb_log_event(&st->log, "diverged", id, slot->watch.step, "");
+		break;
+	case EBB_OUTCOME_STOPPED:
+		ebb_log_event(&st->log, "interrupted", id, slot->watch.step, "");
+		st->result->interrupted = true;
+		break;
+	default:
+		fail_trial(st, slot);
+	}
+}
+
+/* ---- all of them ---- */
+
+static void parent_signal(int number)
+{
+	ebb_stop_requested++;
 }
 
 static void catch (void (*handler)(int))
@@ -109,156 +192,9 @@ static void catch (void (*handler)(int))
 	sigaction(SIGTERM, &a, NULL);
 }
 
-/* How often the log has seen this trial start, this start included. */
-static int attempt_of(const struct sweep_state *st, const char *id)
-{
-	char *path = ebb_path_join(st->s->run_dir, "log.jsonl"), *text, *at;
-	char *want = ebb_xprintf("\"event\":\"started\",\"trial\":\"%s\"", id);
-	struct ebb_err ignored;
-	size_t n;
-	int seen = 0;
-
-	if (ebb_file_read(path, 1 << 28, &text, &n, &ignored) == 0) {
-		for (at = text; (at = strstr(at, want)); at++)
-			seen++;
-		free(text);
-	}
-	free(want);
-	free(path);
-	return seen > 0 ? seen : 1;
-}
-
-static enum outcome work(struct sweep_state *st, struct ebb_slot *slot, const struct task *task)
-{
-	const struct ebb_plan *plan = &st->s->def->plan[task->plan];
-	struct ebb_err err = EBB_ERR_INIT;
-	enum ebb_status status = EBB_STATUS_COMPLETE;
-	int rc;
-
-	if (task->kind == TASK_BASE) {
-		struct ebb_lab lab;
-		struct ebb_weights w = {0};
-
-		rc = ebb_lab_open(&lab, &plan->options, &err);
-		if (rc == 0) {
-			rc = ebb_weights_init(&w, &lab.layout, lab.ops, &err);
-			if (rc == 0)
-				rc = ebb_base_get(&lab, st->s->base_dir, &w, &slot->watch, &err);
-			ebb_weights_release(&w);
-			ebb_lab_close(&lab);
-		}
-	} else {
-		struct ebb_solo solo = {.options = &plan->options,
-					.run_dir = st->s->run_dir,
-					.base_dir = st->s->base_dir,
-					.label = label_of(st->s->def, task->plan),
-					.attempt = attempt_of(st, plan->id),
-					.watch = &slot->watch};
-
-		rc = ebb_solo_run(&solo, &status, &err);
-	}
-	if (rc == EBB_ESTOP)
-		return OUTCOME_STOPPED;
-	if (rc < 0) {
-		snprintf(slot->error, sizeof slot->error, "%s", err.text);
-		return OUTCOME_FAILED;
-	}
-	return status == EBB_STATUS_DIVERGED ? OUTCOME_DIVERGED : OUTCOME_DONE;
-}
-
-static int start(struct sweep_state *st, struct ebb_slot *slot, int task, struct ebb_err *err)
-{
-	const struct ebb_plan *plan = &st->s->def->plan[st->task[task].plan];
-	pid_t parent = getpid(), pid;
-
-	memset(slot, 0, sizeof *slot);
-	slot->task = task;
-	if (st->task[task].kind == TASK_BASE)
-		snprintf(slot->label, sizeof slot->label, "base of seed %llu",
-			 (unsigned long long)plan->options.seed);
-	else
-		snprintf(slot->label, sizeof slot->label, "%.60s seed %llu",
-			 label_of(st->s->def, st->task[task].plan),
-			 (unsigned long long)plan->options.seed);
-	if (st->task[task].kind == TASK_TRIAL)
-		log_event(st, "started", plan->id, slot->label);
-	fflush(stderr);
-	pid = fork();
-	if (pid < 0)
-		return ebb_err_set(err, EBB_ENOMEM, "cannot start a worker: %s", strerror(errno));
-	if (pid == 0) {
-		enum outcome outcome;
-
-		/* a worker never outlives its parent, however that one ends */
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != parent)
-			_exit(OUTCOME_STOPPED);
-		catch (worker_signal);
-		signal(SIGINT, SIG_IGN);
-		outcome = work(st, slot, &st->task[task]);
-		_exit(outcome);
-	}
-	slot->pid = (int)pid;
-	st->running++;
-	return 0;
-}
-
-static void reap(struct sweep_state *st, struct ebb_slot *slot, int wait_status)
-{
-	const struct task *task = &st->task[slot->task];
-	const char *id = st->s->def->plan[task->plan].id;
-	int outcome = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : OUTCOME_FAILED;
-
-	if (WIFSIGNALED(wait_status))
-		snprintf(slot->error, sizeof slot->error, "the worker was ended by signal %d (%s)",
-			 WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)));
-	slot->pid = 0;
-	st->running--;
-	if (task->kind == TASK_BASE) {
-		st->bases_left--;
-		if (outcome == OUTCOME_FAILED)
-			ebb_progress_say(&st->progress, "ebb run: %s failed: %s", slot->label,
-					 slot->error);
-		return;
-	}
-	st->progress.finished++;
-	switch (outcome) {
-	case OUTCOME_DONE:
-		st->result->done++;
-		if (slot->watch.trained)
-			ebb_progress_say(&st->progress,
-					 "%-40.60s done, %.1f s, reward %.3f, entropy %.3f nats",
-					 slot->label, slot->watch.seconds, slot->watch.reward,
-					 slot->watch.entropy);
-		else
-			ebb_progress_say(&st->progress, "%-40.60s done", slot->label);
-		log_event(st, "finished", id, "");
-		break;
-	case OUTCOME_DIVERGED:
-		st->result->diverged++;
-		ebb_progress_say(&st->progress, "%-40.60s diverged at step %lld", slot->label,
-				 (long long)slot->watch.step);
-		log_event(st, "diverged", id, "");
-		break;
-	case OUTCOME_STOPPED:
-		log_event(st, "interrupted", id, "");
-		st->result->interrupted = true;
-		break;
-	default:
-		st->result->failed++;
-		ebb_progress_say(&st->progress, "%-40.60s failed: %s", slot->label, slot->error);
-		log_event(st, "failed", id, slot->error);
-	}
-}
-
-static void parent_signal(int number)
-{
-	ebb_stop_requested++;
-}
-
 /* Workers ignore the terminal's Ctrl-C and listen to their parent alone, so that each request
  * reaches each of them exactly once, however it came. */
-static void pass_on(struct sweep_state *st, int *told)
+static void pass_on(struct state *st, int *told)
 {
 	while (*told < ebb_stop_requested) {
 		if (++*told == 1)
@@ -270,124 +206,87 @@ static void pass_on(struct sweep_state *st, int *told)
 	}
 }
 
-static int run_tasks(struct sweep_state *st, struct ebb_err *err)
+/* A reader may follow along. Rewriting the index costs the more the more trials there are, so that
+ * it is done now and then; the write at the end is the one that counts. */
+static void follow(struct state *st)
 {
-	int told = 0, rc = 0, indexed = 0;
+	double now = ebb_clock();
+	struct ebb_err ignored;
+
+	if (st->finished == st->indexed ||
+	    now - st->index_time < INDEX_S + INDEX_MAX * st->index_cost)
+		return;
+	if (ebb_index_write(st->s->run_dir, st->s->def, ebb_task_catalog(), &ignored) == 0)
+		st->indexed = st->finished;
+	st->index_time = ebb_clock();
+	st->index_cost = st->index_time - now;
+}
+
+/* The next job for a free slot. A trial waits until the bases are there, so that two trials never
+ * make one base; where its base failed, it fails with it. */
+static int feed(struct state *st, struct ebb_slot *slot, struct ebb_err *err)
+{
+	while (st->next < st->n_jobs) {
+		const struct ebb_job *job = &st->job[st->next];
+
+		if (job->kind == EBB_JOB_TRIAL && st->bases_left > 0)
+			return 0;
+		if (job->kind == EBB_JOB_BASE || job->base < 0 || !st->base_failed[job->base])
+			return start(st, slot, st->next++, err);
+		memset(slot, 0, sizeof *slot);
+		slot->job = st->next++;
+		snprintf(slot->label, sizeof slot->label, "%.60s seed %llu",
+			 st->s->def->arm[plan_at(st, slot)->arm].label,
+			 (unsigned long long)plan_at(st, slot)->options.seed);
+		snprintf(slot->error, sizeof slot->error, "its base policy could not be made");
+		st->progress.finished++;
+		fail_trial(st, slot);
+	}
+	return 0;
+}
+
+static int run_jobs(struct state *st, struct ebb_err *err)
+{
+	int told = 0, rc = 0;
 
 	catch (parent_signal);
 	for (;;) {
 		int wait_status;
 		pid_t pid;
 
-		for (int i = 0; i < st->jobs && rc == 0 && !ebb_stop_requested; i++) {
-			/* trials wait until the bases are there: two trials never train one base */
-			if (st->slot[i].pid || st->next == st->n_tasks ||
-			    (st->next >= st->n_bases && st->bases_left > 0))
-				continue;
-			rc = start(st, &st->slot[i], st->next++, err);
-		}
+		for (int i = 0; i < st->jobs && rc == 0 && !ebb_stop_requested; i++)
+			if (!st->slot[i].pid)
+				rc = feed(st, &st->slot[i], err);
 		if (st->running == 0)
 			break;
 		pid = waitpid(-1, &wait_status, WNOHANG);
-		for (int i = 0; pid > 0 && i < st->jobs; i++)
-			if (st->slot[i].pid == pid)
-				reap(st, &st->slot[i], wait_status);
-		for (int i = 0; pid < 0 && errno == ECHILD && i < st->jobs; i++)
-			if (st->slot[i].pid) /* somebody else took its exit status */
-				reap(st, &st->slot[i], SIGKILL);
+		for (int i = 0; i < st->jobs; i++) {
+			struct ebb_slot *slot = &st->slot[i];
+
+			if (pid > 0 && slot->pid == pid)
+				reap(st, slot, wait_status);
+			else if (pid < 0 && errno == ECHILD && slot->pid)
+				reap(st, slot, SIGKILL); /* somebody else took its status */
+			else if (slot->pid)
+				listen(st, slot);
+		}
 		if (pid <= 0) {
-			struct timespec nap = {0, 20 * 1000 * 1000};
+			struct timespec nap = {0, NAP_NS};
 
 			nanosleep(&nap, NULL);
 		}
 		pass_on(st, &told);
-		if (st->result->done > indexed) {
-			struct ebb_err ignored;
-
-			/* a reader may follow along; the last write below is the one that counts */
-			if (ebb_index_write(st->s->run_dir, st->s->def, ebb_task_catalog(),
-					    &ignored) == 0)
-				indexed = st->result->done;
-		}
+		follow(st);
 		ebb_progress_tick(&st->progress, st->slot, st->jobs);
 	}
 	ebb_progress_end(&st->progress);
 	catch (SIG_DFL);
-	if (ebb_stop_requested && st->next < st->n_tasks)
+	if (ebb_stop_requested && st->next < st->n_jobs)
 		st->result->interrupted = true;
 	return rc;
 }
 
 /* ---- before the first worker ---- */
-
-/* A finished trial that the definition no longer names would vanish from the index in silence. */
-static int refuse_strangers(const struct ebb_sweep *s, struct ebb_err *err)
-{
-	char *path = ebb_path_join(s->run_dir, "trials");
-	DIR *dir = opendir(path);
-	struct dirent *e;
-	int rc = 0;
-
-	while (dir && rc == 0 && (e = readdir(dir))) {
-		const char *dot = strrchr(e->d_name, '.');
-		int known = 0;
-
-		if (!dot || strcmp(dot, ".h5") != 0)
-			continue;
-		for (int i = 0; i < s->def->n_plans && !known; i++)
-			known = strncmp(s->def->plan[i].id, e->d_name,
-					strlen(s->def->plan[i].id)) == 0;
-		if (!known)
-			rc = ebb_err_set(err, EBB_EINVAL,
-					 "'%s' holds trial %.*s, which this definition does not "
-					 "contain: repeat the overrides it was run with (such as "
-					 "seeds=8; run.h5 keeps them) or write them into the "
-					 "definition, or give the changed experiment a folder of "
-					 "its own with --out",
-					 s->run_dir, (int)(dot - e->d_name), e->d_name);
-	}
-	if (dir)
-		closedir(dir);
-	free(path);
-	return rc;
-}
-
-/* How a trial is evaluated is not part of its identity; a run whose trials were evaluated in
- * different ways would compare what cannot be compared. */
-static int refuse_mixed_evaluation(const struct ebb_sweep *s, struct ebb_err *err)
-{
-	for (int i = 0; i < s->def->n_plans; i++) {
-		const struct ebb_plan *p = &s->def->plan[i];
-		const struct {
-			const char *name;
-			double now;
-		} option[] = {
-			{"cadence", (double)p->options.eval.cadence},
-			{"questions", (double)p->options.eval.questions},
-			{"samples", (double)p->options.eval.samples},
-			{"temperature", p->options.eval.temperature},
-		};
-
-		if (!ebb_trial_exists(s->run_dir, p->id))
-			continue;
-		for (size_t k = 0; k < sizeof option / sizeof *option; k++) {
-			struct ebb_err ignored;
-			double then;
-
-			/* a damaged record is made again, with today's settings */
-			if (ebb_trial_option(s->run_dir, p->id, "eval", option[k].name, &then,
-					     &ignored) == 0 &&
-			    then != option[k].now)
-				return ebb_err_set(
-					err, EBB_EINVAL,
-					"'%s' holds trial %s, evaluated with eval.%s=%g, "
-					"but this run asks for %g; repeat the old value, "
-					"or give this run a folder of its own with --out",
-					s->run_dir, p->id, option[k].name, then, option[k].now);
-		}
-	}
-	return 0;
-}
 
 int ebb_sweep_check(const struct ebb_sweep *s, struct ebb_err *err)
 {
@@ -396,8 +295,8 @@ int ebb_sweep_check(const struct ebb_sweep *s, struct ebb_err *err)
 	if (rc == 0)
 		rc = ebb_dir_writable(s->base_dir, err);
 	if (rc == 0)
-		rc = refuse_strangers(s, err);
-	return rc < 0 ? rc : refuse_mixed_evaluation(s, err);
+		rc = ebb_pack_check(s->run_dir, err);
+	return rc < 0 ? rc : ebb_growth_check(s, err);
 }
 
 static int lock_run(const char *run_dir, int *fd, struct ebb_err *err)
@@ -408,11 +307,16 @@ static int lock_run(const char *run_dir, int *fd, struct ebb_err *err)
 	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 	if (*fd < 0)
 		rc = ebb_err_set(err, EBB_EIO, "cannot write '%s': %s", path, strerror(errno));
-	else if (flock(*fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-		rc = ebb_err_set(err, EBB_EBUSY,
-				 "another ebb run works on '%s'; wait for it, or "
-				 "give this one a folder of its own with --out",
-				 run_dir);
+	else if (flock(*fd, LOCK_EX | LOCK_NB) < 0)
+		rc = errno == EWOULDBLOCK
+			     ? ebb_err_set(err, EBB_EBUSY,
+					   "another ebb run works on '%s'; wait for it, or give "
+					   "this one a folder of its own with --out",
+					   run_dir)
+			     : ebb_err_set(err, EBB_EIO,
+					   "cannot lock '%s': %s; this file system may know no "
+					   "locks: take a run directory on another with --out",
+					   path, strerror(errno));
 	free(path);
 	return rc;
 }
@@ -436,7 +340,7 @@ static int write_texts(const struct ebb_sweep *s, struct ebb_err *err)
 /* Finished and whole. A damaged file is said to be so and made again. */
 static bool intact(const struct ebb_sweep *s, const char *id)
 {
-	char *path = ebb_xprintf("%s/trials/%s.h5", s->run_dir, id);
+	char *path = ebb_xprintf("%s/" EBB_TRIALS_DIR "/%s.h5", s->run_dir, id);
 	struct ebb_err err = EBB_ERR_INIT;
 	bool whole = ebb_file_exists(path);
 
@@ -448,46 +352,53 @@ static bool intact(const struct ebb_sweep *s, const char *id)
 	return whole;
 }
 
+/* The number of the base among those to be made; -1: it is cached. Adds its job when it is new. */
+static int base_job(struct state *st, char **base, int plan)
+{
+	char *path = ebb_base_path(&st->s->def->plan[plan].options, st->s->base_dir);
+	int k = 0;
+
+	while (k < st->n_bases && strcmp(base[k], path) != 0)
+		k++;
+	if (k < st->n_bases || ebb_file_exists(path)) {
+		free(path);
+		return k < st->n_bases ? k : -1;
+	}
+	base[k] = path;
+	st->job[st->n_bases++] = (struct ebb_job){EBB_JOB_BASE, plan, k, {{0}, 0}};
+	return k;
+}
+
 /* Bases that are not cached yet, then trials that are not finished. */
-static void list_tasks(struct sweep_state *st)
+static void list_jobs(struct state *st)
 {
 	const struct ebb_definition *def = st->s->def;
 	char **base = ebb_xcalloc((size_t)def->n_plans, sizeof *base);
-	int n_bases = 0;
+	struct ebb_job *trial = ebb_xcalloc((size_t)def->n_plans, sizeof *trial);
+	int n_trials = 0;
 
-	st->task = ebb_xcalloc(2 * (size_t)def->n_plans, sizeof *st->task);
-	for (int i = 0; i < def->n_plans; i++) {
-		char *path;
-		int seen;
-
-		if (ebb_trial_exists(st->s->run_dir, def->plan[i].id))
-			continue;
-		path = ebb_base_path(&def->plan[i].options, st->s->base_dir);
-		seen = ebb_file_exists(path);
-		for (int k = 0; k < n_bases && !seen; k++)
-			seen = strcmp(base[k], path) == 0;
-		if (seen) {
-			free(path);
-			continue;
-		}
-		base[n_bases++] = path;
-		st->task[st->n_tasks++] = (struct task){TASK_BASE, i};
-	}
-	st->n_bases = st->bases_left = n_bases;
+	st->extends = ebb_growth_extensions(st->s);
+	st->job = ebb_xcalloc(2 * (size_t)def->n_plans, sizeof *st->job);
 	for (int i = 0; i < def->n_plans; i++) {
 		if (intact(st->s, def->plan[i].id))
 			st->result->already++;
 		else
-			st->task[st->n_tasks++] = (struct task){TASK_TRIAL, i};
+			trial[n_trials++] = (struct ebb_job){EBB_JOB_TRIAL, i,
+							     base_job(st, base, i), st->extends[i]};
 	}
-	for (int k = 0; k < n_bases; k++)
+	memcpy(st->job + st->n_bases, trial, (size_t)n_trials * sizeof *trial);
+	st->n_jobs = st->n_bases + n_trials;
+	st->bases_left = st->n_bases;
+	st->base_failed = ebb_xcalloc((size_t)st->n_bases + 1, sizeof *st->base_failed);
+	for (int k = 0; k < st->n_bases; k++)
 		free(base[k]);
 	free(base);
+	free(trial);
 }
 
 int ebb_sweep_run(const struct ebb_sweep *s, struct ebb_sweep_result *result, struct ebb_err *err)
 {
-	struct sweep_state st = {.s = s, .result = result, .jobs = ebb_sweep_jobs(s)};
+	struct state st = {.s = s, .result = result, .jobs = ebb_sweep_jobs(s)};
 	int lock = -1, rc, last;
 
 	memset(result, 0, sizeof *result);
@@ -510,22 +421,19 @@ int ebb_sweep_run(const struct ebb_sweep *s, struct ebb_sweep_result *result, st
 				 strerror(errno));
 		goto out;
 	}
-	{
-		char *path = ebb_path_join(s->run_dir, "log.jsonl");
-
-		st.log = fopen(path, "ae");
-		free(path);
-	}
-	list_tasks(&st);
-	ebb_progress_init(&st.progress, st.n_tasks - st.n_bases);
-	if (st.n_tasks > 0)
-		rc = run_tasks(&st, err);
+	ebb_log_open(&st.log, s->run_dir);
+	list_jobs(&st);
+	ebb_progress_init(&st.progress, st.n_jobs - st.n_bases);
+	st.index_time = ebb_clock();
+	if (st.n_jobs > 0)
+		rc = run_jobs(&st, err);
 	last = ebb_index_write(s->run_dir, s->def, ebb_task_catalog(), rc == 0 ? err : NULL);
 	rc = rc < 0 ? rc : last;
 	munmap(st.slot, (size_t)st.jobs * sizeof *st.slot);
-	free(st.task);
-	if (st.log)
-		fclose(st.log);
+	ebb_log_close(&st.log);
+	free(st.base_failed);
+	free(st.extends);
+	free(st.job);
 out:
 	if (lock >= 0)
 		close(lock);

@@ -46,3 +46,14 @@ const struct ebb_catalog *ebb_task_catalog(void)
 	pthread_once(&once, fill_rows);
 	return &catalog;
 }
+
+void ebb_task_lint_facts(void *unused, const struct ebb_options *o, struct ebb_lint_facts *facts)
+{
+	const struct ebb_task *task = ebb_task_find(o->task.name);
+
+	if (!task)
+		EBB_BUG("unknown task '%s' passed validation", o->task.name);
+	facts->vocabulary = task->vocabulary;
+	facts->response_limit =
+		o->sample.max_tokens > 0 ? (int)o->sample.max_tokens : task->limit(o);
+}

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/rng.h"
+#include "options/lint.h"
 #include "options/metrics.h"
 #include "options/options.h"
 
@@ -90,5 +91,8 @@ const struct ebb_task *ebb_task_find(const char *name);
 
 /* The catalog definitions are read against: every task's rows. */
 const struct ebb_catalog *ebb_task_catalog(void);
+
+/* What the lint wants to know, for ebb_definition_lint; o->task.name must be known. */
+void ebb_task_lint_facts(void *unused, const struct ebb_options *o, struct ebb_lint_facts *facts);
 
 #endif

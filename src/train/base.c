@@ -1,29 +1,19 @@
 /*
- * The base policy: supervised pretraining on the task's demonstrations, cached by its identity.
- *
- * AdamW (0.9, 0.95, 1e-8), linear warm-up, cosine to 5 % of the peak, loss = mean negative
- * log-likelihood of response tokens, gradient clip 1. Demonstrations are fresh every step: pure
- * functions of (seed, step, sequence), so that a base depends on nothing but its identity. A stage
- * that starts from another preset's base draws from the same coordinates with its own settings.
+ * The base policy: pretrained on the task's demonstrations or taken from another trial, cached by
+ * its identity.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
-#include "base/arena.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/near.h"
-#include "base/real.h"
 #include "record/tensors.h"
-#include "train/lab.h"
-
-#define PRETRAIN_CLIP 1.0
-#define COSINE_FLOOR  0.05
+#include "train/pretrain.h"
 
 static int stages_of(const struct ebb_options *o, struct ebb_options **stage, int *n,
 		     struct ebb_err *err);
@@ -53,102 +43,6 @@ char *ebb_base_path(const struct ebb_options *o, const char *base_dir)
 	path = ebb_xprintf("%s/%s.h5", base_dir, hex);
 	ebb_buf_release(&text);
 	return path;
-}
-
-static double pretrain_lr(const struct ebb_options *o, int64_t step)
-{
-	int64_t steps = o->pretrain.steps, warmup = o->pretrain.warmup;
-	double progress;
-
-	if (step < warmup)
-		return o->pretrain.lr * (double)(step + 1) / (double)warmup;
-	if (steps <= warmup + 1)
-		return o->pretrain.lr;
-	progress = (double)(step - warmup) / (double)(steps - warmup - 1);
-	return o->pretrain.lr *
-	       (COSINE_FLOOR + (1 - COSINE_FLOOR) * 0.5 * (1 + ebb_cos_turn(progress / 2)));
-}
-
-/* One supervised stage in place: the steps of o on the demonstrations of o. */
-static int stage_run(struct ebb_lab *lab, const struct ebb_options *o, struct ebb_weights *w,
-		     struct ebb_watch *watch, struct ebb_err *err)
-{
-	int n = (int)o->pretrain.batch, rc;
-	int prompt = lab->task->prompt_limit(o), limit = lab->task->limit(o), stride = limit;
-	struct ebb_arena arena = EBB_ARENA_INIT;
-	struct ebb_optim opt = {0};
-	struct ebb_row *row;
-	int32_t *token;
-	double *logp, *entropy, *w_logp, started = ebb_clock();
-	float *grad;
-
-	ebb_arena_add(&arena, &row, (size_t)n, sizeof *row);
-	ebb_arena_add(&arena, &token, (size_t)n * (size_t)(prompt + limit), sizeof *token);
-	ebb_arena_add(&arena, &logp, (size_t)n * (size_t)stride, sizeof *logp);
-	ebb_arena_add(&arena, &entropy, (size_t)n * (size_t)stride, sizeof *entropy);
-	ebb_arena_add(&arena, &w_logp, (size_t)n * (size_t)stride, sizeof *w_logp);
-	ebb_arena_add(&arena, &grad, lab->layout.n_floats, sizeof *grad);
-	rc = ebb_arena_commit(&arena, err);
-	if (rc == 0)
-		rc = ebb_optim_init(&opt, &lab->layout, err);
-	for (int64_t step = 0; rc == 0 && step < o->pretrain.steps; step++) {
-		struct ebb_optim_rule rule = {.lr = pretrain_lr(o, step),
-					      .beta1 = 0.9,
-					      .beta2 = 0.95,
-					      .eps = 1e-8,
-					      .weight_decay = o->pretrain.weight_decay,
-					      .grad_clip = PRETRAIN_CLIP};
-		struct ebb_pass pass = {.row = row,
-					.n = n,
-					.stride = stride,
-					.tau = 1,
-					.logp = logp,
-					.entropy = entropy,
-					.w_logp = w_logp};
-		int64_t n_tokens = 0;
-		double nll = 0;
-
-		for (int i = 0; i < n; i++) {
-			struct ebb_draw draw = {.seed = o->seed,
-						.stream = EBB_STREAM_PRETRAIN,
-						.step = (uint32_t)step,
-						.slot = (uint32_t)i};
-			int32_t *t = token + (size_t)i * (size_t)(prompt + limit);
-			struct ebb_question q;
-			int k;
-
-			lab->task->question(o, &draw, false, &q);
-			memcpy(t, q.prompt, (size_t)q.n_prompt * sizeof *t);
-			draw.sample = 1;
-			k = lab->task->demonstrate(o, &draw, &q, t + q.n_prompt);
-			row[i] = (struct ebb_row){t, q.n_prompt, q.n_prompt + k};
-			n_tokens += k;
-		}
-		for (int i = 0; i < n; i++)
-			for (int t = 0; t < row[i].length - row[i].start; t++)
-				w_logp[(size_t)i * (size_t)stride + (size_t)t] =
-					-1.0 / (double)n_tokens;
-		ebb_pass_grad(lab->engine, w, &pass, grad);
-		for (int i = 0; i < n; i++)
-			for (int t = 0; t < row[i].length - row[i].start; t++)
-				nll -= logp[(size_t)i * (size_t)stride + (size_t)t];
-		if (!isfinite(ebb_optim_step(lab->engine, w, &opt, grad, &rule, NULL)))
-			rc = ebb_err_set(err, EBB_ENUMERIC,
-					 "pretraining diverged at step %lld; lower pretrain.lr",
-					 (long long)step);
-		if (ebb_stop_requested)
-			rc = ebb_err_set(err, EBB_ESTOP, "interrupted while pretraining");
-		if (watch) {
-			snprintf(watch->phase, sizeof watch->phase, "pretraining");
-			watch->step = step + 1;
-			watch->steps = o->pretrain.steps;
-			watch->reward = nll / (double)n_tokens;
-			watch->seconds = ebb_clock() - started;
-		}
-	}
-	ebb_optim_release(&opt);
-	ebb_arena_release(&arena);
-	return rc;
 }
 
 /*
@@ -208,11 +102,14 @@ static int stage_before(const struct ebb_options *o, struct ebb_options *before,
 static int stages_of(const struct ebb_options *o, struct ebb_options **stage, int *n,
 		     struct ebb_err *err)
 {
+	struct ebb_branch branch;
 	int rc = 0;
 
 	*stage = ebb_xcalloc(STAGES_MAX, sizeof **stage);
 	(*stage)[0] = *o;
 	*n = 1;
+	if (ebb_branch_parse(o->pretrain.from, &branch))
+		return 0;
 	while (rc == 0 && (*stage)[*n - 1].pretrain.from[0]) {
 		if (*n == STAGES_MAX)
 			return ebb_err_set(err, EBB_EINVAL,
@@ -225,18 +122,25 @@ static int stages_of(const struct ebb_options *o, struct ebb_options **stage, in
 	return rc;
 }
 
-/* Each stage starts from the weights that the one before it left. */
-static int base_train(struct ebb_lab *lab, struct ebb_weights *w, struct ebb_watch *watch,
-		      struct ebb_err *err)
+/* From demonstrations, stage by stage, or from another trial. */
+static int base_make(struct ebb_lab *lab, const char *base_dir, const char *path,
+		     const char *identity, struct ebb_weights *w, struct ebb_watch *watch,
+		     struct ebb_err *err)
 {
 	struct ebb_options *stage;
-	int n, rc = stages_of(lab->o, &stage, &n, err);
+	struct ebb_branch branch;
+	char *half = ebb_xprintf("%s.half", path);
+	int n, rc;
 
-	if (rc == 0)
-		ebb_weights_draw(w, lab->o->seed);
-	for (int i = n - 1; rc == 0 && i >= 0; i--)
-		rc = stage_run(lab, &stage[i], w, watch, err);
-	free(stage);
+	if (ebb_branch_parse(lab->o->pretrain.from, &branch)) {
+		rc = ebb_branch_weights(&branch, base_dir, w, watch, err);
+	} else {
+		rc = stages_of(lab->o, &stage, &n, err);
+		if (rc == 0)
+			rc = ebb_pretrain(lab, stage, n, w, half, identity, watch, err);
+		free(stage);
+	}
+	free(half);
 	return rc;
 }
 
@@ -244,6 +148,7 @@ int ebb_lab_check(const struct ebb_options *o, struct ebb_err *err)
 {
 	const struct ebb_task *task = ebb_task_find(o->task.name);
 	struct ebb_options *stage;
+	struct ebb_branch branch;
 	int n, rc = task->check ? task->check(o, err) : 0;
 
 	if (rc < 0)
@@ -256,39 +161,43 @@ int ebb_lab_check(const struct ebb_options *o, struct ebb_err *err)
 				   "tokens: every response would be fined; lower it or raise "
 				   "sample.max_tokens",
 				   (long long)o->overlong.cache, ebb_lab_response_limit(o));
+	if (ebb_branch_parse(o->pretrain.from, &branch))
+		return ebb_branch_check(&branch, err);
 	rc = stages_of(o, &stage, &n, err);
 	free(stage);
 	return rc;
 }
 
-static struct ebb_tensor_view *views_of(const struct ebb_weights *w)
+void ebb_weights_views(const struct ebb_weights *w, const char *prefix,
+		       struct ebb_tensor_view *view)
 {
 	const struct ebb_layout *layout = w->layout;
-	struct ebb_tensor_view *view = ebb_xcalloc((size_t)layout->n_tensors, sizeof *view);
 
 	for (int i = 0; i < layout->n_tensors; i++) {
 		const struct ebb_tensor *t = &layout->tensor[i];
 
 		if (t->layer < 0)
-			snprintf(view[i].name, sizeof view[i].name, "%s", t->name);
+			snprintf(view[i].name, sizeof view[i].name, "%s%s", prefix, t->name);
 		else
-			snprintf(view[i].name, sizeof view[i].name, "layer.%d.%s", t->layer,
-				 t->name);
+			snprintf(view[i].name, sizeof view[i].name, "%slayer.%d.%s", prefix,
+				 t->layer, t->name);
+		view[i].element = EBB_F32_ELEMENT;
 		view[i].rows = t->rows;
 		view[i].cols = t->cols;
 		view[i].data = w->flat + t->offset;
 	}
-	return view;
 }
 
 int ebb_base_get(struct ebb_lab *lab, const char *base_dir, struct ebb_weights *w,
 		 struct ebb_watch *watch, struct ebb_err *err)
 {
-	struct ebb_tensor_view *view = views_of(w);
+	struct ebb_tensor_view *view =
+		ebb_xcalloc((size_t)lab->layout.n_tensors, sizeof *view);
 	struct ebb_buf identity = EBB_BUF_INIT;
 	char *path = ebb_base_path(lab->o, base_dir), *lock_path = ebb_xprintf("%s.lock", path);
 	int n = lab->layout.n_tensors, lock = -1, rc;
 
+	ebb_weights_views(w, "", view);
 	identity_of(lab->o, &identity);
 	rc = ebb_dir_make(base_dir, err);
 	if (rc == 0)
@@ -304,7 +213,7 @@ int ebb_base_get(struct ebb_lab *lab, const char *base_dir, struct ebb_weights *
 		}
 		rc = ebb_tensors_read(path, identity.data, view, n, err);
 		if (rc == EBB_ENOENT || rc == EBB_EFORMAT) {
-			rc = base_train(lab, w, watch, err);
+			rc = base_make(lab, base_dir, path, identity.data, w, watch, err);
 			if (rc == 0)
 				rc = ebb_tensors_write(path, identity.data, view, n, err);
 		}

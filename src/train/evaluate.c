@@ -63,7 +63,6 @@ int ebb_stage_eval_greedy(struct ebb_trial *t, struct ebb_err *err)
 	t->eval_reading.metric[EBB_M_EVAL_DISTINCT] = distinct / rows;
 	t->eval_reading.metric[EBB_M_EVAL_ENTROPY] = entropy / tokens;
 	t->eval_reading.metric[EBB_M_EVAL_LENGTH] = tokens / rows;
-	ebb_trial_set(t, EBB_FIELD_OUTCOME, t->outcome);
 	t->stage = STAGE_EVAL_DONE;
 	return ebb_trial_decode(t, &t->eval_greedy, EBB_POLICY_CURRENT, draw, true);
 }
@@ -79,11 +78,12 @@ int ebb_stage_eval_done(struct ebb_trial *t, struct ebb_err *err)
 				       s->truncated[i], NULL};
 
 		t->lab->task->verify(t->o, &s->question[i], &a, &s->verdict[i]);
-		t->outcome[i] = s->verdict[i].reward >= 1.0;
+		t->greedy_outcome[i] = s->verdict[i].reward >= 1.0;
 		right += s->verdict[i].reward;
 	}
 	t->eval_reading.metric[EBB_M_EVAL_GREEDY] = right / s->n;
-	ebb_trial_set(t, EBB_FIELD_GREEDY, t->outcome);
+	ebb_trial_set(t, EBB_FIELD_OUTCOME, t->outcome);
+	ebb_trial_set(t, EBB_FIELD_GREEDY, t->greedy_outcome);
 	ebb_trial_set(t, EBB_FIELD_EVAL, &step);
 	rc = ebb_trial_row(t, EBB_AXIS_EVAL, &t->eval_reading, err);
 	t->stage = t->step == t->o->train.steps ? STAGE_DONE : STAGE_RENEW;

@@ -31,13 +31,13 @@ int ebb_lab_response_limit(const struct ebb_options *o)
 	return tokens;
 }
 
-/* The letters of the policy from the options; zero options mean "derive it" (options.def). */
-static struct ebb_model model_of(const struct ebb_lab *lab)
+/* Zero options mean "derive it" (options.def). */
+struct ebb_model ebb_lab_model(const struct ebb_options *o)
 {
-	const struct ebb_options *o = lab->o;
-	int demonstration = lab->task->limit(o);
+	const struct ebb_task *task = ebb_task_find(o->task.name);
+	int prompt, tokens, demonstration = task->limit(o);
 	struct ebb_model m = {
-		.V = lab->task->vocabulary,
+		.V = task->vocabulary,
 		.C = (int)o->model.width,
 		.NH = (int)o->model.heads,
 		.NKV = (int)(o->model.kv_heads ? o->model.kv_heads : o->model.heads),
@@ -53,9 +53,9 @@ static struct ebb_model model_of(const struct ebb_lab *lab)
 
 	/* room for a prompt, a full response (a demonstration may be longer than the sampling
 	 * limit), the answer cue and the gold answer of the information reward */
-	m.T = lab->max_prompt +
-	      (demonstration > lab->max_tokens ? demonstration : lab->max_tokens) +
-	      lab->task->n_cue + EBB_GOLD_MAX;
+	limits_of(task, o, &prompt, &tokens);
+	m.T = prompt + (demonstration > tokens ? demonstration : tokens) + task->n_cue +
+	      EBB_GOLD_MAX;
 	return m;
 }
 
@@ -75,7 +75,7 @@ int ebb_lab_open(struct ebb_lab *lab, const struct ebb_options *o, struct ebb_er
 	if (!lab->ops)
 		return err->code;
 	rc = ebb_pool_open(&lab->pool, (int)o->run.threads, err);
-	model = model_of(lab);
+	model = ebb_lab_model(o);
 	if (rc == 0)
 		rc = ebb_layout_init(&lab->layout, &model, err);
 	if (rc == 0)

@@ -20,6 +20,7 @@ struct ebb_watch {
 	double reward; /* mean of the step; while pretraining the loss, nats a token */
 	double entropy, tokens_per_s, seconds;
 	bool trained; /* reward and entropy are those of a rollout batch */
+	int64_t resumed; /* step of the state that was taken up; 0: none */
 };
 
 /* Set by signal handlers; every loop looks at it between steps. 0: go on. */
@@ -43,11 +44,19 @@ int ebb_lab_check(const struct ebb_options *o, struct ebb_err *err);
 int ebb_lab_open(struct ebb_lab *lab, const struct ebb_options *o, struct ebb_err *err);
 void ebb_lab_close(struct ebb_lab *lab); /* safe when zero */
 
+/* The letters of the policy these options ask for. The task must be known. */
+struct ebb_model ebb_lab_model(const struct ebb_options *o);
+
 /* The largest response: sample.max_tokens or, where that is 0, the task's limit. */
 int ebb_lab_response_limit(const struct ebb_options *o);
 
 /* Seconds of a clock that never goes backwards. */
 double ebb_clock(void);
+
+/* The weights as named tensors, prefix before each name; view has room for layout->n_tensors. */
+struct ebb_tensor_view;
+void ebb_weights_views(const struct ebb_weights *w, const char *prefix,
+		       struct ebb_tensor_view *view);
 
 /* ---- the base policy ---- */
 
@@ -58,5 +67,20 @@ int ebb_base_get(struct ebb_lab *lab, const char *base_dir, struct ebb_weights *
 
 /* base_dir/<hash>.h5 of these options; caller frees. */
 char *ebb_base_path(const struct ebb_options *o, const char *base_dir);
+
+/* ---- a base that is another trial's policy: pretrain.from = RUN/TRIAL@STEP (branch.c) ---- */
+
+struct ebb_branch {
+	char dir[EBB_STR_MAX], id[EBB_ID_MAX];
+	int64_t step;
+};
+
+/* False: the text is not of this form. */
+bool ebb_branch_parse(const char *from, struct ebb_branch *branch);
+/* Is the trial there, finished, and does it reach the step? */
+int ebb_branch_check(const struct ebb_branch *branch, struct ebb_err *err);
+/* Its policy after `step` rollout batches, from the nearest kept state or recomputed. */
+int ebb_branch_weights(const struct ebb_branch *branch, const char *base_dir,
+		       struct ebb_weights *w, struct ebb_watch *watch, struct ebb_err *err);
 
 #endif

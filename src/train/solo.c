@@ -1,159 +1,227 @@
-/* The solo runner: serves the requests of one trial on this process's engine. */
-#include <math.h>
+/* The solo runner: serves the requests of one trial on this process's bench, and keeps what is
+ * needed to go on after a kill. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/file.h"
-#include "train/trial.h"
+#include "train/bench.h"
 
 #define FLUSH_S 1.0 /* rows of a running trial reach its file at least this often */
 
-/* policy = mix * current + (1 - mix) * policy, packed anew. */
-static void blend(struct ebb_weights *to, const struct ebb_weights *current, double mix)
-{
-	if (mix == 1) {
-		ebb_weights_copy(to, current);
-		return;
-	}
-	for (size_t i = 0; i < current->layout->n_floats; i++)
-		to->flat[i] =
-			(float)(mix * (double)current->flat[i] + (1 - mix) * (double)to->flat[i]);
-	ebb_weights_pack(to);
-}
-
-struct bench {
-	struct ebb_lab lab;
-	struct ebb_weights *policy;
-	int n_policies;
-	struct ebb_optim optim;
-	float *grad;
+struct run {
+	struct ebb_solo *solo;
+	const struct ebb_options *o;
+	char id[EBB_ID_MAX];
+	struct ebb_bench bench;
+	struct ebb_fields fields;
+	struct ebb_trial *trial;
+	struct ebb_writer *writer;
+	double flushed, saved; /* ebb_clock */
 };
 
-static void serve(struct bench *b, struct ebb_request *r)
+/* Save the trial, after its rows: a state never knows more than the journal. */
+static int save(struct run *r, int64_t keep_as, struct ebb_err *err)
 {
-	double start = ebb_clock();
+	char *path = ebb_state_path(r->solo->run_dir, r->id, keep_as);
+	struct ebb_journal_mark mark;
+	int rc = ebb_writer_sync(r->writer, &mark, err);
 
-	if (r->against >= 0)
-		r->pass.ref = &b->policy[r->against];
-	switch (r->kind) {
-	case EBB_REQUEST_DECODE:
-		ebb_sampler_decode(b->lab.sampler, &b->policy[r->policy], &r->decode);
-		break;
-	case EBB_REQUEST_SCORE:
-		ebb_pass_score(b->lab.engine, &b->policy[r->policy], &r->pass);
-		break;
-	case EBB_REQUEST_UPDATE:
-		ebb_pass_grad(b->lab.engine, &b->policy[r->policy], &r->pass, b->grad);
-		r->grad_norm = ebb_optim_step(b->lab.engine, &b->policy[r->policy], &b->optim,
-					      b->grad, &r->rule, NULL);
-		break;
-	case EBB_REQUEST_BLEND:
-		blend(&b->policy[r->policy], &b->policy[EBB_POLICY_CURRENT], r->mix);
-		break;
-	case EBB_REQUEST_DONE:
-		break;
-	}
-	r->seconds = ebb_clock() - start;
-}
-
-/* Weights and optimizer; every policy starts as the base. */
-static int bench_fill(struct bench *b, int n_policies, const char *base_dir,
-		      struct ebb_watch *watch, struct ebb_err *err)
-{
-	int rc;
-
-	b->policy = ebb_xcalloc((size_t)n_policies, sizeof *b->policy);
-	b->n_policies = n_policies;
-	b->grad = aligned_alloc(64, (b->lab.layout.n_floats * sizeof *b->grad + 127) / 64 * 64);
-	if (!b->grad)
-		return ebb_err_set(err, EBB_ENOMEM, "cannot allocate the gradient");
-	rc = ebb_optim_init(&b->optim, &b->lab.layout, err);
-	for (int i = 0; rc == 0 && i < n_policies; i++)
-		rc = ebb_weights_init(&b->policy[i], &b->lab.layout, b->lab.ops, err);
 	if (rc == 0)
-		rc = ebb_base_get(&b->lab, base_dir, &b->policy[0], watch, err);
-	for (int i = 1; rc == 0 && i < n_policies; i++)
-		ebb_weights_copy(&b->policy[i], &b->policy[0]);
+		rc = ebb_state_write(path, &r->bench, r->trial, &mark, err);
+	r->flushed = r->saved = ebb_clock();
+	free(path);
 	return rc;
 }
 
-static void bench_release(struct bench *b)
+/* States that stay. That of the last step is taken before the evaluation which only the end brings,
+ * so that a longer trial can take it up. */
+static bool keeps(const struct ebb_options *o, int64_t step)
 {
-	for (int i = 0; i < b->n_policies; i++)
-		ebb_weights_release(&b->policy[i]);
-	free(b->policy);
-	free(b->grad);
-	ebb_optim_release(&b->optim);
-	ebb_lab_close(&b->lab);
+	return step > 0 && ((o->record.states > 0 && step % o->record.states == 0) ||
+			    (o->record.last && step == o->train.steps));
 }
 
-static int run_to_end(struct bench *b, struct ebb_trial *trial, struct ebb_writer *writer,
-		      struct ebb_err *err)
+/* Between two steps: what the record keeps, and the place to stop. */
+static int rest(struct run *r, struct ebb_err *err)
 {
-	double flushed = ebb_clock();
+	const char *cause;
+	int64_t step;
+	int rc = 0;
 
+	ebb_trial_status(r->trial, &step, &cause);
+	if (keeps(r->o, step))
+		rc = save(r, step, err);
+	if (rc == 0 && ebb_stop_requested)
+		rc = save(r, -1, err);
+	if (rc == 0 && ebb_stop_requested)
+		return ebb_err_set(err, EBB_ESTOP, "interrupted");
+	if (rc == 0 && ebb_clock() - r->flushed > FLUSH_S) {
+		rc = ebb_writer_flush(r->writer, err);
+		r->flushed = ebb_clock();
+	}
+	return rc;
+}
+
+static int run_to_end(struct run *r, struct ebb_err *err)
+{
+	r->flushed = r->saved = ebb_clock();
 	for (;;) {
-		struct ebb_request *r;
-		int rc = ebb_trial_next(trial, &r, err);
+		struct ebb_request *request;
+		int rc = ebb_trial_next(r->trial, &request, err);
+		bool due = ebb_clock() - r->saved >= r->o->run.checkpoint_s;
 
-		if (rc < 0 || r->kind == EBB_REQUEST_DONE)
+		if (rc < 0 || request->kind == EBB_REQUEST_DONE)
 			return rc;
-		if (ebb_trial_at_rest(trial)) {
-			if (ebb_stop_requested)
-				return ebb_err_set(err, EBB_ESTOP, "interrupted");
-			if (ebb_clock() - flushed > FLUSH_S) {
-				rc = ebb_writer_flush(writer, err);
-				if (rc < 0)
-					return rc;
-				flushed = ebb_clock();
-			}
-		}
-		serve(b, r);
+		/* an update is saved before it is served, everything else after (train/trial.h) */
+		if (due && request->kind == EBB_REQUEST_UPDATE)
+			rc = save(r, -1, err);
+		if (rc == 0)
+			ebb_bench_serve(&r->bench, request);
+		due = ebb_clock() - r->saved >= r->o->run.checkpoint_s;
+		if (rc == 0 && due && request->kind != EBB_REQUEST_UPDATE)
+			rc = save(r, -1, err);
+		if (rc == 0 && request->kind == EBB_REQUEST_REST)
+			rc = rest(r, err);
+		if (rc < 0)
+			return rc;
 	}
 }
 
-int ebb_solo_run(const struct ebb_solo *solo, enum ebb_status *status, struct ebb_err *err)
+/* ---- where to begin ---- */
+
+/* The state to take up; null, with rc 0, where the trial begins at its base. */
+static char *find_state(struct run *r, int *rc, struct ebb_err *err)
 {
-	const struct ebb_options *o = solo->options;
-	char id[EBB_ID_MAX], *trials = ebb_path_join(solo->run_dir, "trials");
-	struct ebb_trial_head head = {.id = id,
-				      .label = solo->label,
-				      .options = o,
+	const struct ebb_solo *s = r->solo;
+	const char *dir = s->from_dir ? s->from_dir : s->run_dir;
+	const char *id = s->from_trial ? s->from_trial : r->id;
+	char *path;
+	int64_t step;
+
+	*rc = 0;
+	if (s->from_step == 0)
+		return NULL;
+	path = ebb_state_path(dir, id, s->from_step);
+	*rc = ebb_state_peek(path, r->o, &step, err);
+	if (*rc == 0 && step <= r->o->train.steps)
+		return path;
+	if (*rc == 0)
+		*rc = ebb_err_set(err, EBB_EFORMAT, "'%s' is at step %lld, the trial ends at %lld",
+				  path, (long long)step, (long long)r->o->train.steps);
+	if (s->from_step < 0 && *rc == EBB_ENOENT)
+		*rc = 0;
+	free(path);
+	return NULL;
+}
+
+static int take_up(struct run *r, const char *state, struct ebb_journal_mark *mark,
+		   struct ebb_err *err)
+{
+	const char *cause;
+	int rc = ebb_state_read(state, &r->bench, r->trial, mark, err);
+
+	if (rc == 0)
+		ebb_trial_status(r->trial, &r->solo->resumed_at, &cause);
+	return rc;
+}
+
+/* Open everything and run; state may be null. */
+static int attempt(struct run *r, const char *state, enum ebb_status *status, struct ebb_err *err)
+{
+	const struct ebb_solo *s = r->solo;
+	char *journal = ebb_state_journal(s->from_dir ? s->from_dir : s->run_dir,
+					  s->from_trial ? s->from_trial : r->id);
+	struct ebb_trial_head head = {.id = r->id,
+				      .label = s->label,
+				      .options = r->o,
 				      .catalog = ebb_task_catalog(),
-				      .attempt = solo->attempt};
-	struct ebb_writer *writer = NULL;
-	struct ebb_fields fields = {0};
-	struct ebb_trial *trial = NULL;
-	struct bench b = {0};
+				      .attempt = s->attempt,
+				      .history = s->history};
+	struct ebb_journal_mark mark;
+	struct ebb_writer_from from = {journal, &mark};
 	const char *cause = "";
 	int64_t step;
-	int rc;
+	int rc = ebb_lab_open(&r->bench.lab, r->o, err);
 
-	ebb_options_id(o, ebb_task_catalog(), id);
-	rc = ebb_dir_make(trials, err);
+	r->solo->resumed_at = -1;
 	if (rc == 0)
-		rc = ebb_lab_open(&b.lab, o, err);
+		rc = ebb_trial_open(&r->trial, &r->bench.lab, s->watch, err);
+	if (rc == 0)
+		rc = ebb_bench_fill(&r->bench, ebb_trial_policies(r->trial), s->base_dir, s->watch,
+				    err);
+	if (rc == 0 && state)
+		rc = take_up(r, state, &mark, err);
 	if (rc < 0)
 		goto out;
-	ebb_fields_init(&fields, b.lab.task, o, (int)(o->train.prompts * o->train.group),
-			b.lab.max_prompt, b.lab.max_tokens);
-	rc = ebb_writer_open(&writer, trials, &head, fields.field, fields.n, err);
-	if (rc == 0)
-		rc = ebb_trial_open(&trial, &b.lab, writer, &fields, solo->watch, err);
-	if (rc == 0)
-		rc = bench_fill(&b, ebb_trial_policies(trial), solo->base_dir, solo->watch, err);
-	if (rc == 0)
-		rc = run_to_end(&b, trial, writer, err);
+	ebb_fields_init(&r->fields, r->bench.lab.task, r->o,
+			(int)(r->o->train.prompts * r->o->train.group), r->bench.lab.max_prompt,
+			r->bench.lab.max_tokens);
+	rc = ebb_writer_open(&r->writer, s->run_dir, &head, r->fields.field, r->fields.n,
+			     state ? &from : NULL, err);
+	if (rc < 0)
+		goto out;
+	if (state && s->watch)
+		s->watch->resumed = s->resumed_at;
+	ebb_trial_record(r->trial, r->writer, &r->fields);
+	rc = run_to_end(r, err);
 	if (rc == 0) {
-		*status = ebb_trial_status(trial, &step, &cause);
-		rc = ebb_writer_finish(writer, *status, step, cause, err);
-		writer = NULL;
+		*status = ebb_trial_status(r->trial, &step, &cause);
+		rc = ebb_writer_finish(r->writer, *status, step, cause, err);
+		r->writer = NULL;
 	}
 out:
-	if (writer)
-		ebb_writer_abandon(writer);
-	ebb_trial_close(trial);
-	ebb_fields_release(&fields);
-	bench_release(&b);
-	free(trials);
+	free(journal);
+	return rc;
+}
+
+static void run_release(struct run *r)
+{
+	if (r->writer)
+		ebb_writer_abandon(r->writer);
+	ebb_trial_close(r->trial);
+	ebb_fields_release(&r->fields);
+	ebb_bench_release(&r->bench);
+	r->writer = NULL;
+	r->trial = NULL;
+	r->fields = (struct ebb_fields){0};
+}
+
+/* A finished trial needs no checkpoint, and its journal only beside states that stay. */
+static void tidy(struct run *r)
+{
+	char *state = ebb_state_path(r->solo->run_dir, r->id, -1);
+	char *journal = ebb_state_journal(r->solo->run_dir, r->id);
+
+	unlink(state);
+	if (!r->o->record.last && r->o->record.states == 0)
+		unlink(journal);
+	free(state);
+	free(journal);
+}
+
+int ebb_solo_run(struct ebb_solo *solo, enum ebb_status *status, struct ebb_err *err)
+{
+	struct run r = {.solo = solo, .o = solo->options};
+	char *state;
+	int rc;
+
+	solo->note[0] = 0;
+	ebb_options_id(r.o, ebb_task_catalog(), r.id);
+	state = find_state(&r, &rc, err);
+	if (rc == 0)
+		rc = attempt(&r, state, status, err);
+	run_release(&r);
+	if (rc == EBB_EFORMAT && (solo->from_step < 0 || solo->from_trial)) {
+		/* a state that cannot be taken up costs its work, never the trial */
+		snprintf(solo->note, sizeof solo->note, "%.400s; the trial begins again",
+			 err->text);
+		*err = (struct ebb_err)EBB_ERR_INIT;
+		rc = attempt(&r, NULL, status, err);
+		run_release(&r);
+	}
+	if (rc == 0)
+		tidy(&r);
+	free(state);
 	return rc;
 }

@@ -2,6 +2,7 @@
  * Inside of a trial, shared by the files that hold its stages. Data walks through them in the order
  * of enum ebb_stage:
  *
+ *   REST        nothing: between two steps a runner may look around
  *   EVAL        held-out samples, then greedy answers       (at step 0, every eval.cadence, the end)
  *   DRAW        questions and responses of one round
  *   BASELINE    rollouts of the base policy, greedy answers (advantage.center=static|greedy)
@@ -13,8 +14,10 @@
  *   UPDATE      epochs x mini-batches
  *   CLOSE       rows of the record, controllers, next step
  *
- * A stage function either leaves a request (returns WORK), moves on (NEXT) or fails (< 0). It finds
- * the results of its own last request in place when it is called again.
+ * A stage function either leaves a request (returns WORK), moves on (NEXT) or fails (< 0). The next
+ * one finds the results of that request in place. Between two stages everything that matters lies in
+ * state.def and the arena, so that a trial can be saved there; a row of the record is therefore
+ * staged and appended by one stage.
  */
 #ifndef EBB_TRAIN_STAGE_H
 #define EBB_TRAIN_STAGE_H
@@ -27,6 +30,7 @@
 enum { NEXT = 0, WORK = 1 };
 
 enum ebb_stage {
+	STAGE_REST,
 	STAGE_EVAL,
 	STAGE_EVAL_GREEDY,
 	STAGE_EVAL_DONE,
@@ -62,33 +66,25 @@ struct ebb_trial {
 	const struct ebb_fields *fields;
 	struct ebb_watch *watch;
 	struct ebb_needs needs;
-	enum ebb_stage stage;
 	struct ebb_request request;
-	double started;
-
-	/* slow state: what outlives a step */
-	int64_t step, update, tokens, rollouts;
-	double kl_coef;
-	struct ebb_store carry; /* kept groups beyond the batch, dynamic.surplus=carry */
+	double started, step_started; /* ebb_clock                                               */
 	enum ebb_status status;
 	char cause[256];
 
-	/* one step */
-	int round, carried; /* carried: groups of earlier steps at the head of batch          */
-	bool measured;      /* the first update of this step has been looked at              */
-	bool probe;
+#define EBB_STATE(type, name, about) type name;
+#include "train/state.def"
+#undef EBB_STATE
+
+	struct ebb_store carry; /* kept groups beyond the batch, dynamic.surplus=carry */
 	struct ebb_store fresh, batch, reference, greedy;
 	struct ebb_store eval, eval_greedy;
-	struct ebb_batch view;
-	struct ebb_prepare_stats prepared;
-	struct ebb_reading reading, update_reading, eval_reading;
-	double t_sample, t_score, t_update, step_started;
+	struct ebb_batch view;                     /* of batch, from PREPARE on               */
 	double *position_entropy, *position_count; /* (T)                                   */
 	bool *keep;                                /* (prompts)                              */
 
 	/* one update */
-	int epoch, minibatch, *order; /* shuffled groups                     (prompts)        */
-	int *member;                  /* rows of the mini-batch              (R)              */
+	int *order;  /* shuffled groups                                      (prompts)        */
+	int *member; /* rows of the mini-batch                               (R)              */
 	struct ebb_minibatch mb;
 	double *logp, *entropy, *kl, *moment, *w_logp, *w_entropy, *w_kl; /* (R, T), moment x 4 */
 
@@ -98,7 +94,8 @@ struct ebb_trial {
 	struct ebb_row *row;
 	int32_t *answer_token; /* (R, P + T + cue + gold)                           */
 	double *answer_logp, *prior_logp, *answer_entropy; /* (R, EBB_GOLD_MAX)               */
-	unsigned char *outcome; /* (questions * samples)                             */
+	unsigned char *outcome;        /* (questions * samples)                      */
+	unsigned char *greedy_outcome; /* (questions)                                */
 	int32_t *snap_token, *snap_start;
 	float *snap; /* (R, T)                                            */
 	struct ebb_arena arena;

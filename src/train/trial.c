@@ -10,25 +10,27 @@
 
 static void set(struct ebb_trial *t, int field, const void *data)
 {
-	if (t->writer)
-		ebb_writer_set(t->writer, field, data);
+	ebb_writer_set(t->writer, field, data);
 }
 
 void ebb_trial_set(struct ebb_trial *t, enum ebb_array_field f, const void *data)
 {
-	set(t, t->fields->first_array + (int)f, data);
+	if (t->writer)
+		set(t, t->fields->first_array + (int)f, data);
 }
 
 /* Every metric of the axis, then the row. */
 int ebb_trial_row(struct ebb_trial *t, enum ebb_axis axis, const struct ebb_reading *r,
 		  struct ebb_err *err)
 {
+	if (!t->writer)
+		return 0;
 	for (int i = 0; i < t->fields->n_metrics; i++)
 		if (t->fields->field[i].axis == axis)
 			set(t, i, &r->metric[i]);
 	for (int i = 0; axis == EBB_AXIS_STEP && i < t->lab->task->n_curves; i++)
 		set(t, t->fields->first_curve + i, &r->curve[i]);
-	return t->writer ? ebb_writer_row(t->writer, axis, err) : 0;
+	return ebb_writer_row(t->writer, axis, err);
 }
 
 void ebb_trial_diverge(struct ebb_trial *t, const char *cause)
@@ -143,6 +145,13 @@ double ebb_trial_lr(const struct ebb_trial *t)
 
 /* ---- the machine ---- */
 
+static int stage_rest(struct ebb_trial *t, struct ebb_err *err)
+{
+	t->request = (struct ebb_request){.kind = EBB_REQUEST_REST, .against = -1};
+	t->stage = STAGE_EVAL;
+	return WORK;
+}
+
 static int stage_done(struct ebb_trial *t, struct ebb_err *err)
 {
 	t->request = (struct ebb_request){.kind = EBB_REQUEST_DONE, .against = -1};
@@ -150,6 +159,7 @@ static int stage_done(struct ebb_trial *t, struct ebb_err *err)
 }
 
 static int (*const stage_of[N_STAGES])(struct ebb_trial *, struct ebb_err *) = {
+	[STAGE_REST] = stage_rest,
 	[STAGE_EVAL] = ebb_stage_eval,
 	[STAGE_EVAL_GREEDY] = ebb_stage_eval_greedy,
 	[STAGE_EVAL_DONE] = ebb_stage_eval_done,
@@ -197,10 +207,10 @@ enum ebb_status ebb_trial_status(const struct ebb_trial *t, int64_t *step, const
 	return t->status;
 }
 
-bool ebb_trial_at_rest(const struct ebb_trial *t)
+bool ebb_trial_policy_moves(const struct ebb_trial *t, int policy)
 {
-	/* the first request of a step: its predecessors are in the record, nothing is half-way */
-	return t->stage == STAGE_EVAL_GREEDY || (t->stage == STAGE_DRAWN && t->round == 0);
+	return policy == EBB_POLICY_CURRENT || policy >= EBB_POLICY_RING ||
+	       (policy == EBB_POLICY_REFERENCE && t->o->ref.every > 0);
 }
 
 int ebb_trial_policies(const struct ebb_trial *t)
@@ -241,13 +251,14 @@ static void register_scratch(struct ebb_trial *t, int groups, int G, int P, int 
 	ebb_arena_add(a, &t->prior_logp, R * EBB_GOLD_MAX, sizeof *t->prior_logp);
 	ebb_arena_add(a, &t->answer_entropy, R * EBB_GOLD_MAX, sizeof *t->answer_entropy);
 	ebb_arena_add(a, &t->outcome, eval, sizeof *t->outcome);
+	ebb_arena_add(a, &t->greedy_outcome, (size_t)o->eval.questions, sizeof *t->greedy_outcome);
 	ebb_arena_add(a, &t->snap_token, R * (size_t)(P + T), sizeof *t->snap_token);
 	ebb_arena_add(a, &t->snap_start, R, sizeof *t->snap_start);
 	ebb_arena_add(a, &t->snap, cells, sizeof *t->snap);
 }
 
-int ebb_trial_open(struct ebb_trial **out, struct ebb_lab *lab, struct ebb_writer *writer,
-		   const struct ebb_fields *fields, struct ebb_watch *watch, struct ebb_err *err)
+int ebb_trial_open(struct ebb_trial **out, struct ebb_lab *lab, struct ebb_watch *watch,
+		   struct ebb_err *err)
 {
 	const struct ebb_options *o = lab->o;
 	int groups = (int)o->train.prompts, G = (int)o->train.group, P = lab->max_prompt,
@@ -257,8 +268,6 @@ int ebb_trial_open(struct ebb_trial **out, struct ebb_lab *lab, struct ebb_write
 	*out = NULL;
 	t->lab = lab;
 	t->o = o;
-	t->writer = writer;
-	t->fields = fields;
 	t->watch = watch;
 	t->kl_coef = o->kl.coef;
 	t->started = ebb_clock();
@@ -289,6 +298,13 @@ int ebb_trial_open(struct ebb_trial **out, struct ebb_lab *lab, struct ebb_write
 	}
 	*out = t;
 	return 0;
+}
+
+void ebb_trial_record(struct ebb_trial *t, struct ebb_writer *writer,
+		      const struct ebb_fields *fields)
+{
+	t->writer = writer;
+	t->fields = fields;
 }
 
 void ebb_trial_close(struct ebb_trial *t)

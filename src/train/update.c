@@ -340,6 +340,6 @@ int ebb_stage_close(struct ebb_trial *t, struct ebb_err *err)
 		t->watch->tokens_per_s = m[EBB_M_TOKENS_PER_S];
 		t->watch->seconds = m[EBB_M_T_TOTAL];
 	}
-	t->stage = STAGE_EVAL;
+	t->stage = STAGE_REST;
 	return rc < 0 ? rc : NEXT;
 }

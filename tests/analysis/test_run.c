@@ -114,6 +114,17 @@ Test(run, comparison)
 		     3;
 	cr_assert(fabs(c.row[1].diff.mean - d) < 1e-12);
 	cr_assert(c.row[1].diff.low < d && d < c.row[1].diff.high);
+	/* Two differences: the smaller p counts twice, the larger once but not below that. */
+	cr_assert_eq(c.n_tests, 2);
+	cr_assert(isnan(c.row[0].p_holm));
+	{
+		const struct ebb_comparison_row *less = &c.row[1], *more = &c.row[2];
+
+		if (less->diff.p_t > more->diff.p_t)
+			less = &c.row[2], more = &c.row[1];
+		d = fmin(1, 2 * less->diff.p_t);
+		cr_assert(less->p_holm == d && more->p_holm == fmax(d, more->diff.p_t));
+	}
 	ebb_comparison_release(&c);
 
 	OK(ebb_compare(&c, &run, "actor/entropy", "algorithm", "gspo", &err));
@@ -168,6 +179,26 @@ Test(run, baselines_by_key)
 	run = (struct ebb_run){.arm = arm, .n_arms = 5};
 	cr_assert_eq(ebb_compare_baselines(&run, "algorithm", "dpao", b, &err), EBB_ENOENT);
 	cr_assert(strstr(err.text, "'dapo'"), "%s", err.text);
+}
+
+Test(run, arms_by_pattern)
+{
+	static struct ebb_run_arm arm[] = {{.label = (char *)"grpo alpha=0"},
+					   {.label = (char *)"grpo alpha=0.001"},
+					   {.label = (char *)"dapo alpha=0"}};
+	struct ebb_run run = {.arm = arm, .n_arms = 3};
+	struct ebb_err err = EBB_ERR_INIT;
+	int chosen[6], n = 0;
+
+	OK(ebb_name_arms(&run, "grpo *", chosen, &n, &err));
+	cr_assert(n == 2 && chosen[0] == 0 && chosen[1] == 1);
+	OK(ebb_name_arms(&run, "dapo alpha=0", chosen, &n, &err)); /* appends */
+	cr_assert(n == 3 && chosen[2] == 2);
+	cr_assert_eq(ebb_name_arms(&run, "gspo *", chosen, &n, &err), EBB_ENOENT);
+	cr_assert_eq(ebb_name_arms(&run, "grpo alpha=", chosen, &n, &err), EBB_ENOENT);
+	cr_assert(n == 3 && strstr(err.text, "did you mean 'grpo alpha=0'"), "%s", err.text);
+	cr_assert_str_eq(ebb_name_key("entropy.coef"), "alpha");
+	cr_assert_str_eq(ebb_name_key("model.width"), "model.width");
 }
 
 Test(run, pairs_and_names)

@@ -1,84 +1,10 @@
-/*
- * The program from outside: what a user types, what comes back, and that bad input leaves nothing
- * behind. EBB_EXE names the program.
- */
-#include <criterion/criterion.h>
+/* The program from outside: what a user types, what comes back, and that bad input leaves nothing
+ * behind. */
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#include "base/buf.h"
-#include "base/file.h"
-
-static char dir[] = "/tmp/ebb-cli-XXXXXX";
-static struct ebb_buf output; /* stdout and stderr of the last command */
-
-static void make_dir(void)
-{
-	cr_assert_not_null(mkdtemp(dir));
-	cr_assert_not_null(getenv("EBB_EXE"), "EBB_EXE is not set; run through meson test");
-}
-
-static void remove_dir(void)
-{
-	char *line = ebb_xprintf("rm -rf %s", dir);
-
-	cr_expect_eq(system(line), 0);
-	free(line);
-	ebb_buf_release(&output);
-}
+#include "outside.h"
 
 TestSuite(cli, .init = make_dir, .fini = remove_dir, .timeout = 240);
-
-/* Run "ebb ARGUMENTS" in the test's own folder; returns the exit status. */
-static int ebb(const char *arguments)
-{
-	char *line = ebb_xprintf("cd %s && %s %s 2>&1", dir, getenv("EBB_EXE"), arguments);
-	FILE *f = popen(line, "r");
-	char chunk[4096];
-	size_t n;
-	int status;
-
-	cr_assert_not_null(f);
-	ebb_buf_reset(&output);
-	ebb_buf_puts(&output, "");
-	while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
-		ebb_buf_add(&output, chunk, n);
-	status = pclose(f);
-	free(line);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-static void says(const char *text)
-{
-	cr_assert(strstr(output.data, text), "expected '%s' in:\n%s", text, output.data);
-}
-
-static void put(const char *name, const char *text)
-{
-	char *path = ebb_path_join(dir, name);
-	struct ebb_err err;
-
-	cr_assert_eq(ebb_file_write(path, text, strlen(text), &err), 0);
-	free(path);
-}
-
-static int there(const char *name)
-{
-	char *path = ebb_path_join(dir, name);
-	int yes = ebb_file_exists(path);
-
-	free(path);
-	return yes;
-}
-
-#define TINY                                                                                       \
-	"model.width=16 model.heads=2 model.ffn=32 model.layers=1 pretrain.steps=10 "              \
-	"pretrain.warmup=2 pretrain.batch=16 train.steps=3 train.prompts=4 train.group=4 "         \
-	"train.minibatches=2 eval.questions=8 eval.samples=2 "
 
 Test(cli, help_and_version)
 {
@@ -200,7 +126,7 @@ Test(cli, a_run_continues_what_is_missing_and_refuses_strangers)
 	cr_assert_eq(ebb("run algorithm=grpo,dapo seeds=2 " TINY "--out r"), 0);
 	says("4 trials: 4 were finished, 0 done now");
 	cr_assert_eq(ebb("run algorithm=dapo seeds=1 " TINY "--out r"), 2);
-	says("--out");
+	says("--fresh");
 	cr_assert_eq(ebb("run algorithm=dapo seeds=1 " TINY "--out r --dry-run"), 2);
 	cr_assert_eq(ebb("run algorithm=grpo,dapo seeds=2 " TINY "--out r eval.cadence=1"), 2);
 	says("eval.cadence=20");

@@ -263,6 +263,25 @@ REFUSES(null_logp, "{\"datasets\":{\"d\":{\"mask\":[[1]],\"logp_new\":[[null]]}}
 REFUSES(group_of_another_length,
 	"{\"datasets\":{\"d\":{\"mask\":[[1]],\"group\":[1,2]}},\"cases\":[]}", "group",
 	"array of 1")
+REFUSES(probability_for_its_logarithm,
+	"{\"datasets\":{\"d\":{\"mask\":[[1,1]],\"logp_new\":[[-1,0.25]],\"logp_old\":[[-1,-1]]}},"
+	"\"cases\":[{\"name\":\"one\",\"dataset\":\"d\",\"advantage\":[[1,1]]}]}",
+	"case 'one': dataset 'd': logp_new: [0][1] is 0.25", "above 0")
+REFUSES(infinite_log_probability,
+	"{\"datasets\":{\"d\":{\"mask\":[[1]],\"logp_new\":[[-1]],\"logp_old\":[[\"inf\"]]}},"
+	"\"cases\":[{\"dataset\":\"d\",\"advantage\":[[1]]}]}",
+	"case 'case 0': dataset 'd': logp_old: [0][0] is inf", "above 0")
+REFUSES(empty_cases, "{" DATA ",\"cases\":[]}", "'cases' is empty", "error")
+
+/* A padded entry may hold anything, also what is no log-probability. */
+Test(unit, padding_above_zero, .init = redirect)
+{
+	write_file("{\"datasets\":{\"d\":{\"mask\":[[1,0]],\"logp_new\":[[-1,7]],\"logp_old\":"
+		   "[[-1,7]]}},\"cases\":[{\"dataset\":\"d\",\"advantage\":[[1,1]]}]}");
+	cr_expect_eq(run(path, "--json"), EBB_EXIT_OK);
+	unlink(path);
+}
+
 REFUSES(control_bytes, CASE("\"\\u001b[2J\":1"), "?[2J", "unknown key")
 
 Test(unit, command_line, .init = redirect)

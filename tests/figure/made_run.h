@@ -151,17 +151,15 @@ static int made_eval(struct ebb_writer *w, int arm, int seed, int step, struct e
 static int made_trial(const struct made_plan *p, const struct ebb_options *o, int arm, int seed,
 		      const char *id, struct ebb_err *err)
 {
-	struct ebb_trial_head head = {id, p->label[arm], o, &made_catalog, 1};
+	struct ebb_trial_head head = {id, p->label[arm], o, &made_catalog, 1, NULL};
 	bool diverged = arm == p->diverged_arm && seed == p->diverged_seed;
 	int s, rc,
 		steps = diverged                                       ? p->steps / 2
 			: arm == p->short_arm && seed == p->short_seed ? p->steps - 1
 								       : p->steps;
-	char *trials = ebb_path_join(made_folder, "trials");
 	struct ebb_writer *w;
 
-	rc = ebb_writer_open(&w, trials, &head, made_fields, MR_FIELDS, err);
-	free(trials);
+	rc = ebb_writer_open(&w, made_folder, &head, made_fields, MR_FIELDS, NULL, err);
 	if (rc != 0)
 		return rc;
 	for (s = 0; s < steps && rc == 0; s++) {

@@ -150,6 +150,133 @@ Test(figure, many_arms_two_panels_one_seed)
 	free(dir);
 }
 
+/* Two seeds have an interval twelve times as wide as they are apart: it is in the CSV, not drawn. */
+Test(figure, two_seeds_are_lines)
+{
+	struct ebb_err err = EBB_ERR_INIT;
+	char *path[EBB_N_FILES], *dir = figures_dir(), *gp, *row;
+	double x, mean, low, high;
+	size_t n;
+
+	need_gnuplot();
+	OK(draw(names, 2, 2, 1, dir, path, &err));
+	gp = read_text(path[EBB_GP], &n);
+	cr_assert(strstr(gp, "2 seeds, each thin line a seed"));
+	cr_assert(strstr(gp, "no band below 3"));
+	row = strstr(gp, "$mean1_1 << EOD\n");
+	cr_assert_not_null(row);
+	cr_assert_eq(sscanf(strchr(row, '\n'), "%lf %lf %lf %lf", &x, &mean, &low, &high), 4);
+	cr_assert(low == mean && high == mean);
+	free(gp);
+	check_files(path);
+	OK(draw(names, 2, 3, 1, dir, path, &err));
+	gp = read_text(path[EBB_GP], &n);
+	row = strstr(gp, "$mean1_1 << EOD\n");
+	cr_assert_eq(sscanf(strchr(row, '\n'), "%lf %lf %lf %lf", &x, &mean, &low, &high), 4);
+	cr_assert(low < mean && mean < high);
+	free(gp);
+	check_files(path);
+	free(dir);
+}
+
+Test(figure, titles_are_broken_at_spaces)
+{
+	static const char *const text[] = {"grpo alpha=0.001 eps_high=0.28", "it's one",
+					   "abcdefghijklmnopqrstuvwxyz",
+					   "a b c d e f g h i j k l m n o p q"};
+	struct ebb_drawing d;
+
+	ebb_drawing_init(&d, "made", "frames", 100, 100, "x");
+	cr_assert_eq(ebb_drawing_titles(&d, "LABEL", text, 1, 40), 1);
+	cr_assert(strstr(d.data.data, "array LABEL[1] = ['grpo alpha=0.001 eps_high=0.28']\n"));
+	ebb_drawing_release(&d);
+	ebb_drawing_init(&d, "made", "frames", 100, 100, "x");
+	cr_assert_eq(ebb_drawing_titles(&d, "LABEL", text, 4, 11), 3);
+	cr_assert(strstr(d.data.data, "['grpo'.\"\\n\".'alpha=0.001'.\"\\n\".'eps_high=0.…', "
+				      "\"\\n\".\"\\n\".'it''s one', "
+				      "'abcdefghijk'.\"\\n\".'lmnopqrstuv'.\"\\n\".'wxyz', "
+				      "'a b c d e f'.\"\\n\".'g h i j k l'.\"\\n\".'m n o p q']\n"),
+		  "%s", d.data.data);
+	cr_assert(strstr(d.data.data, "TITLE_LINES = 3\n"));
+	ebb_drawing_release(&d);
+}
+
+/* More arms than small frames hold: only where a number tells them apart. */
+Test(figure, a_fan_of_arms)
+{
+	enum { ARMS = 40 };
+	static struct ebb_series s[ARMS];
+	static double value[ARMS];
+	struct ebb_bands b = {.name = "made",
+			      .title = "Many",
+			      .run = "test",
+			      .n_arms = ARMS,
+			      .n_panels = 1,
+			      .panel = {{"a/one", "value (nats)", 0, NAN, s}}};
+	struct ebb_err err = EBB_ERR_INIT;
+	char *path[EBB_N_FILES], *dir = figures_dir(), *gp, *csv;
+	size_t n;
+
+	need_gnuplot();
+	for (int a = 0; a < ARMS; a++) {
+		OK(made_series(&s[a], "arm", a, 2, 20, 1, 1, MADE_ENTROPY, &err));
+		value[a] = a == 0 ? 0 : 100.0 - a; /* not in order */
+	}
+	cr_assert_eq(ebb_bands_draw(&b, dir, path, &err), EBB_EINVAL);
+	cr_assert(strstr(err.text, "--arm"), "%s", err.text);
+	b.key = "alpha";
+	b.value = value;
+	OK(ebb_bands_draw(&b, dir, path, &err));
+	gp = read_text(path[EBB_GP], &n);
+	cr_assert(
+		strstr(gp, "40 arms, each line the mean of one over its seeds, coloured by alpha"));
+	cr_assert(strstr(gp, "array TICK[7] = ['0', '66', "), "ranks follow the values");
+	cr_assert(strstr(gp, ", '99']\n"));
+	csv = read_text(path[EBB_CSV], &n);
+	n = 0;
+	for (char *c = csv; (c = strchr(c, '\n')) != NULL; c++)
+		n++;
+	cr_assert_eq(n, 1 + ARMS * 20, "means alone");
+	free(gp);
+	free(csv);
+	check_files(path);
+	for (int a = 0; a < ARMS; a++)
+		ebb_series_release(&s[a]);
+	free(dir);
+}
+
+/* No room for all: the first, the last and some between, and the figure says how many are missing. */
+Test(figure, arms_without_room_are_left_out)
+{
+	struct made_plan p = MADE_PLAN(names, 11, 1, 12);
+	struct ebb_figure_choice choice = {0};
+	struct ebb_err err = EBB_ERR_INIT;
+	struct ebb_run run;
+	char *path[EBB_N_FILES], *csv, *gp;
+	bool available;
+	size_t n;
+
+	need_gnuplot();
+	made_run(&p);
+	OK(ebb_run_open(&run, made_folder, &err));
+	OK(ebb_figure_check(&run, "reward-vs-entropy", &choice, &available, &err));
+	cr_assert(available);
+	cr_assert_eq(ebb_figure_left_out(&run, "entropy", &choice), 0);
+	cr_assert_eq(ebb_figure_left_out(&run, "reward-vs-entropy", &choice), 3);
+	OK(ebb_figure_draw(&run, "reward-vs-entropy", &choice, path, &err));
+	gp = read_text(path[EBB_GP], &n);
+	cr_assert(strstr(gp, "3 arms left out"));
+	csv = read_text(path[EBB_CSV], &n);
+	cr_assert(strstr(csv, "grpo,") && strstr(csv, "k,"), "the first and the last");
+	free(csv);
+	free(gp);
+	check_files(path);
+	choice.arm = (int[]){4, 2};
+	choice.n_arms = 2;
+	cr_assert_eq(ebb_figure_left_out(&run, "reward-vs-entropy", &choice), 0);
+	ebb_run_release(&run);
+}
+
 Test(figure, labels_are_only_text)
 {
 	static const char *const evil[] = {

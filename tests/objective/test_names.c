@@ -10,7 +10,7 @@
 #include "base/file.h"
 
 static const char *const names[] = {
-#define EBB_PRESET(name, settings, beta, about) #name,
+#define EBB_PRESET(name, ...) #name,
 #include "options/presets.def"
 #undef EBB_PRESET
 };

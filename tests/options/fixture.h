@@ -68,34 +68,62 @@ struct reading {
 	struct ebb_diag diag;
 	struct ebb_err err;
 	int rc;
-	char folder[64], path[80];
+	char folder[64], path[80]; /* path: the first of the files                 */
 };
 
-/* Read n bytes as case.yaml with overrides up to a null. */
-static inline void read_bytes(struct reading *r, const char *bytes, size_t n,
-			      const char *const *override)
+#define FILES_MAX 4
+
+/* Read texts of n bytes each as case.yaml, case1.yaml ... with overrides up to a null. */
+static inline void read_files(struct reading *r, const char *const *bytes, const size_t *n,
+			      int n_files, const char *const *override)
 {
+	char path[FILES_MAX][80];
+	const char *name[FILES_MAX];
 	int n_overrides = 0;
-	FILE *f;
 
 	memset(r, 0, sizeof *r);
+	cr_assert(n_files <= FILES_MAX);
 	snprintf(r->folder, sizeof r->folder, "/tmp/ebb-options-XXXXXX");
 	cr_assert(mkdtemp(r->folder) != NULL);
 	snprintf(r->path, sizeof r->path, "%s/case.yaml", r->folder);
-	f = fopen(r->path, "wb");
-	cr_assert(f != NULL);
-	cr_assert_eq(fwrite(bytes, 1, n, f), n);
-	fclose(f);
+	for (int i = 0; i < n_files; i++) {
+		FILE *f;
+
+		snprintf(path[i], sizeof path[i], "%s/case%.*d.yaml", r->folder, i > 0, i);
+		name[i] = path[i];
+		f = fopen(path[i], "wb");
+		cr_assert(f != NULL);
+		cr_assert_eq(fwrite(bytes[i], 1, n[i], f), n[i]);
+		fclose(f);
+	}
 	while (override && override[n_overrides])
 		n_overrides++;
-	r->rc = ebb_definition_read(&r->def, &fake, r->path, override, n_overrides, &r->diag,
+	r->rc = ebb_definition_read(&r->def, &fake, name, n_files, override, n_overrides, &r->diag,
 				    &r->err);
-	unlink(r->path);
+	for (int i = 0; i < r->diag.n; i++) /* the sink borrows our paths */
+		r->diag.entry[i].mark.file = strstr(r->diag.entry[i].mark.file, "case1")   ? "case1"
+					     : strstr(r->diag.entry[i].mark.file, "case2") ? "case2"
+					     : strstr(r->diag.entry[i].mark.file, "case")
+						     ? "case"
+						     : "command line";
+	for (int i = 0; i < n_files; i++)
+		unlink(path[i]);
 	rmdir(r->folder);
+}
+
+static inline void read_bytes(struct reading *r, const char *bytes, size_t n,
+			      const char *const *override)
+{
+	read_files(r, &bytes, &n, 1, override);
 }
 
 #define READ(r, yaml, ...)                                                                         \
 	read_bytes(r, yaml, strlen(yaml), (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+
+/* Two files. */
+#define READ_TWO(r, one, two, ...)                                                                 \
+	read_files(r, (const char *const[]){one, two}, (size_t[]){strlen(one), strlen(two)}, 2,    \
+		   (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
 
 /* Overrides alone. */
 #define READ_LINE(r, ...) read_line(r, (const char *const[]){__VA_ARGS__, NULL})
@@ -107,7 +135,7 @@ static inline void read_line(struct reading *r, const char *const *override)
 	memset(r, 0, sizeof *r);
 	while (override[n])
 		n++;
-	r->rc = ebb_definition_read(&r->def, &fake, NULL, override, n, &r->diag, &r->err);
+	r->rc = ebb_definition_read(&r->def, &fake, NULL, 0, override, n, &r->diag, &r->err);
 }
 
 static inline void done(struct reading *r)

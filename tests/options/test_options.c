@@ -139,7 +139,8 @@ Test(options, values_of_every_type_survive_print_and_parse)
 
 Test(options, range_ends)
 {
-	static const struct {
+	char longest[EBB_STR_MAX], longer[EBB_STR_MAX + 1];
+	const struct {
 		const char *key, *value;
 		bool fine;
 	} c[] = {{"clip.low", "0", true},
@@ -187,9 +188,12 @@ Test(options, range_ends)
 		 {"task.note", "a\nb", false},
 		 {"task.note", "\xff", false},
 		 {"task.note", "\xc2\x85", false},
-		 {"task.note", "0123456789012345678901234567890123456789012345678901234567890123",
-		  false}};
+		 {"task.note", longest, true},
+		 {"task.note", longer, false}};
 
+	memset(longest, 'x', sizeof longest);
+	memset(longer, 'x', sizeof longer);
+	longest[sizeof longest - 1] = longer[sizeof longer - 1] = 0;
 	for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
 		struct ebb_options o, before;
 		struct ebb_err err = EBB_ERR_INIT;

@@ -148,7 +148,7 @@ static inline int write_shot(struct ebb_writer *w, int64_t row, struct ebb_err *
 }
 
 /* A whole trial: `steps` rows, two updates a step, three evaluations, four snapshots. */
-static inline int write_trial(const char *trials, const char *id, int steps, struct ebb_err *err)
+static inline int write_trial(const char *run_dir, const char *id, int steps, struct ebb_err *err)
 {
 	struct ebb_options o;
 	struct ebb_trial_head head = head_make(&o, id);
@@ -156,7 +156,7 @@ static inline int write_trial(const char *trials, const char *id, int steps, str
 	int rc;
 
 	options_make(&o);
-	rc = ebb_writer_open(&w, trials, &head, fields, N_FIELDS, err);
+	rc = ebb_writer_open(&w, run_dir, &head, fields, N_FIELDS, NULL, err);
 	if (rc < 0)
 		return rc;
 	for (int i = 0; i < steps && rc == 0; i++) {

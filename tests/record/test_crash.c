@@ -23,7 +23,7 @@ static _Noreturn void child(const char *trials, int fd)
 	struct ebb_writer *w;
 
 	options_make(&o);
-	if (ebb_writer_open(&w, trials, &head, fields, N_FIELDS, &err) < 0)
+	if (ebb_writer_open(&w, folder, &head, fields, N_FIELDS, NULL, &err) < 0)
 		_exit(1);
 	for (int32_t i = 0; i < 300; i++) {
 		int32_t promised = i + 1;
@@ -123,7 +123,7 @@ Test(crash, kill_9_at_any_moment)
 	}
 	fprintf(stderr, "%d kills: %d parts, %d finished\n", KILLS, parts, finals);
 	cr_assert_gt(parts + finals, KILLS / 4, "most kills came before the first flush");
-	OK(write_trial(trials, ID_A0, 3, &err)); /* and nothing left behind is in the way */
+	OK(write_trial(folder, ID_A0, 3, &err)); /* and nothing left behind is in the way */
 	cr_assert_not(ebb_file_exists(part));
 	free(trials);
 	free(path);
@@ -144,7 +144,7 @@ Test(crash, headers_of_a_part_start_on_a_page)
 	size_t n;
 
 	options_make(&o);
-	OK(ebb_writer_open(&w, trials, &head, fields, N_FIELDS, &err));
+	OK(ebb_writer_open(&w, folder, &head, fields, N_FIELDS, NULL, &err));
 	OK(write_step(w, 0, &err));
 	OK(write_shot(w, 0, &err));
 	OK(ebb_writer_flush(w, &err));
@@ -184,7 +184,7 @@ static int full_disk(const char *trials, rlim_t bytes, bool finish, bool late)
 	options_make(&o);
 	signal(SIGXFSZ, SIG_IGN);
 	limit_files(late ? RLIM_INFINITY : bytes);
-	rc = ebb_writer_open(&w, trials, &head, fields, N_FIELDS, &err);
+	rc = ebb_writer_open(&w, folder, &head, fields, N_FIELDS, NULL, &err);
 	for (int i = 0; i < (late ? 5000 : 200000) && rc == 0; i++) {
 		rc = write_step(w, i, &err);
 		if (rc == 0 && i % 100 == 0)
@@ -210,7 +210,7 @@ static int full_disk(const char *trials, rlim_t bytes, bool finish, bool late)
 		return 6;
 	/* Once there is room again, the same process goes on. */
 	limit_files(RLIM_INFINITY);
-	if (write_trial(trials, ID_A0, 20, &err) < 0)
+	if (write_trial(folder, ID_A0, 20, &err) < 0)
 		return 7;
 	return ebb_file_exists(path) ? 0 : 8;
 }
@@ -293,7 +293,7 @@ static void damage(const char *victim, bool cut)
 	int rounds = 0, noticed = 0;
 	size_t n;
 
-	OK(write_trial(trials, ID_A0, 20, &err));
+	OK(write_trial(folder, ID_A0, 20, &err));
 	OK(ebb_index_write(folder, &f->def, &catalog, &err));
 	OK(ebb_file_read(path, 1 << 24, &whole, &n, &err));
 	cr_assert_eq(read_all(&err), 0, "%s", err.text);
@@ -339,7 +339,7 @@ Test(crash, an_edited_file_is_unsealed)
 	size_t n, m;
 	hid_t file;
 
-	OK(write_trial(trials, ID_A0, 20, &err));
+	OK(write_trial(folder, ID_A0, 20, &err));
 	OK(ebb_index_write(folder, &f->def, &catalog, &err));
 	OK(ebb_file_read(path, 1 << 24, &bytes, &n, &err));
 	cr_assert(strncmp(bytes + n - 25, "\nebb-seal crc32=", 16) == 0, "no seal at the end");

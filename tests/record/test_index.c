@@ -14,7 +14,7 @@ static struct fake *write_run(int finished)
 	char *trials = in_folder("trials");
 
 	for (int p = 0; p < finished; p++)
-		OK(write_trial(trials, f->plan[p].id, 10 + p, &err));
+		OK(write_trial(folder, f->plan[p].id, 10 + p, &err));
 	OK(ebb_index_write(folder, &f->def, &catalog, &err));
 	free(trials);
 	return f;

@@ -33,7 +33,7 @@ Test(writer, every_kind_and_shape_comes_back)
 	struct ebb_run run;
 	char *trials = in_folder("trials"), status[16];
 
-	OK(write_trial(trials, ID_A0, 50, &err));
+	OK(write_trial(folder, ID_A0, 50, &err));
 	run_around(&run, ID_A0);
 	OK(ebb_run_status(&run, 0, 0, status, &err));
 	cr_assert_str_eq(status, "complete");
@@ -106,7 +106,7 @@ Test(writer, rows_beyond_the_buffer_and_unset_rows)
 	double late = -1;
 
 	options_make(&o);
-	OK(ebb_writer_open(&w, trials, &head, fields, N_FIELDS, &err));
+	OK(ebb_writer_open(&w, folder, &head, fields, N_FIELDS, NULL, &err));
 	for (int i = 0; i < 5000; i++)
 		OK(write_step(w, i, &err));
 	/* staged before a flush, appended after it */
@@ -150,7 +150,7 @@ Test(writer, finish_is_atomic_and_replaces_the_part)
 
 	options_make(&o);
 	cr_assert_not(ebb_trial_exists(folder, ID_A0));
-	OK(ebb_writer_open(&w, trials, &head, fields, N_FIELDS, &err));
+	OK(ebb_writer_open(&w, folder, &head, fields, N_FIELDS, NULL, &err));
 	OK(write_step(w, 0, &err));
 	OK(ebb_writer_flush(w, &err));
 	cr_assert(ebb_file_exists(part));
@@ -159,7 +159,7 @@ Test(writer, finish_is_atomic_and_replaces_the_part)
 	cr_assert(ebb_file_exists(part));
 	cr_assert_not(ebb_trial_exists(folder, ID_A0));
 
-	OK(ebb_writer_open(&w, trials, &head, fields, N_FIELDS, &err)); /* over the left-over */
+	OK(ebb_writer_open(&w, folder, &head, fields, N_FIELDS, NULL, &err)); /* over the left-over */
 	OK(write_step(w, 0, &err));
 	OK(ebb_writer_finish(w, EBB_STATUS_COMPLETE, 1, "", &err));
 	cr_assert_not(ebb_file_exists(part));
@@ -200,7 +200,7 @@ Test(writer, the_file_explains_itself)
 	size_t n;
 	hid_t file, group;
 
-	OK(write_trial(trials, ID_A0, 5, &err));
+	OK(write_trial(folder, ID_A0, 5, &err));
 	file = ebb_schema_open(&h5, path, EBB_SCHEMA_TRIAL, &err);
 	cr_assert_geq(file, 0, "%s", err.text);
 	expect_text(file, "schema", "ebb-trial");
@@ -274,7 +274,7 @@ Test(writer, dimensions_have_scales_and_labels)
 	     scales[256] = "", label[64];
 	hid_t file, dset;
 
-	OK(write_trial(trials, ID_A0, 5, &err));
+	OK(write_trial(folder, ID_A0, 5, &err));
 	file = ebb_schema_open(&h5, path, EBB_SCHEMA_TRIAL, &err);
 	dset = ebb_h5_keep(&h5, H5Dopen2(file, "actor/entropy", H5P_DEFAULT));
 	cr_assert_geq(H5DSiterate_scales(dset, 0, NULL, scale_name, scales), 0);
@@ -302,7 +302,7 @@ Test(writer, equal_numbers_make_equal_bytes)
 {
 	struct ebb_h5scope h5 = EBB_H5SCOPE_INIT;
 	struct ebb_err err = EBB_ERR_INIT;
-	char *path[2] = {in_folder("one/" ID_A0 ".h5"), in_folder("two/" ID_A0 ".h5")},
+	char *path[2] = {in_folder("one/trials/" ID_A0 ".h5"), in_folder("two/trials/" ID_A0 ".h5")},
 	     *dir[2] = {in_folder("one"), in_folder("two")};
 	hid_t dset[2];
 
@@ -343,7 +343,7 @@ Test(writer, h5dump_tells_the_story)
 
 	if (system("h5dump --version >/dev/null 2>&1") != 0)
 		cr_skip_test("no h5dump");
-	OK(write_trial(trials, ID_A0, 5, &err));
+	OK(write_trial(folder, ID_A0, 5, &err));
 	cmd = ebb_xprintf("h5dump -A %s/" ID_A0 ".h5 2>&1", trials);
 	p = popen(cmd, "r");
 	n = fread(text, 1, (1 << 20) - 1, p);
@@ -374,12 +374,12 @@ Test(writer, fields_that_cannot_be_are_refused)
 
 	options_make(&o);
 	f.dim[0] = 0;
-	cr_assert_eq(ebb_writer_open(&w, trials, &head, &f, 1, &err), EBB_EINVAL);
+	cr_assert_eq(ebb_writer_open(&w, folder, &head, &f, 1, NULL, &err), EBB_EINVAL);
 	cr_assert(strstr(err.text, "eval/pass@k"), "%s", err.text);
 	cr_assert_null(w);
 	f.dim[0] = 1 << 30;
-	cr_assert_eq(ebb_writer_open(&w, trials, &head, &f, 1, &err), EBB_EINVAL);
-	cr_assert_lt(ebb_writer_open(&w, trials, &head, twice, 2, &err), 0);
+	cr_assert_eq(ebb_writer_open(&w, folder, &head, &f, 1, NULL, &err), EBB_EINVAL);
+	cr_assert_lt(ebb_writer_open(&w, folder, &head, twice, 2, NULL, &err), 0);
 	cr_assert(strstr(err.text, "actor/entropy"), "%s", err.text);
 	cr_assert_not(ebb_file_exists(part));
 	cr_assert_not(ebb_file_exists(tmp), "a failed open leaves nothing");
@@ -398,11 +398,11 @@ Test(writer, a_folder_that_cannot_be_written)
 
 	options_make(&o);
 	/* /proc refuses root as well */
-	cr_assert_eq(ebb_writer_open(&w, "/proc/self", &head, fields, N_FIELDS, &err), EBB_EIO);
+	cr_assert_eq(ebb_writer_open(&w, "/proc/self", &head, fields, N_FIELDS, NULL, &err), EBB_EIO);
 	cr_assert(strstr(err.text, "/proc/self"), "%s", err.text);
 	cr_assert(strstr(err.text, ID_A0), "%s", err.text);
 	OK(ebb_file_write(file, "x", 1, &err));
-	cr_assert_eq(ebb_writer_open(&w, file, &head, fields, N_FIELDS, &err), EBB_EIO);
+	cr_assert_eq(ebb_writer_open(&w, file, &head, fields, N_FIELDS, NULL, &err), EBB_EIO);
 	cr_assert_null(w);
 	free(file);
 }

@@ -1,0 +1,338 @@
+/*
+ * One small function a stage, in the order of the pipeline (objective/stages.h); each reads the
+ * option groups of its stage and says nothing where they switch it off. Here the terms of the loss;
+ * what comes before them is in formula_advantage.c, the KL penalties in formula_kl.c.
+ */
+#include "command/formula.h"
+
+#include <math.h>
+#include <stdio.h>
+#include "command/formula_stage.h"
+#include "objective/objective.h"
+
+const char ebb_formula_sources[] =
+	"PG: docs/policy-gradient.md, EI: docs/entropy-and-information.md, by section and row\n";
+
+void ebb_formula_put(struct ebb_formula *s, const char *name)
+{
+	ebb_page_take(s->page, EBB_SECTION_LOSS, name, &s->text, &s->cite);
+}
+
+void ebb_formula_cite(struct ebb_formula *s, const char *key)
+{
+	static const struct ebb_catalog none = {0};
+	const struct ebb_option *row = ebb_option_find(&none, NULL, key);
+
+	if (!row)
+		EBB_BUG("no option '%s'", key);
+	ebb_option_print(s->o, row, &s->cite);
+}
+
+static bool has_tis(const struct ebb_options *o)
+{
+	return o->tis.kind != EBB_TIS_OFF;
+}
+
+/* Does every token of a response have the same advantage? */
+static const char *advantage_symbol(const struct ebb_options *o)
+{
+	return o->advantage.discount < 1 ||
+			       (ebb_formula_kl_in_reward(o) && o->kl.reward_group == EBB_KL_OUTSIDE)
+		       ? "A_it"
+		       : "A_i";
+}
+
+/* Responses of an update: groups are dealt whole, so sizes may differ by a group. */
+static void say_rows(struct ebb_formula *s)
+{
+	const struct ebb_options *o = s->o;
+	const int64_t few = o->train.prompts / o->train.minibatches;
+
+	SAY(s, "%" PRId64, few * o->train.group);
+	if (o->train.prompts % o->train.minibatches)
+		SAY(s, " or %" PRId64, (few + 1) * o->train.group);
+}
+
+/* ---- loss: the terms that are switched on ---- */
+
+static void say_loss(struct ebb_formula *s)
+{
+	const struct ebb_options *o = s->o;
+
+	SAY(s, "L = sum_it w_it %sl_it", has_tis(o) ? "v_it " : "");
+	if (ebb_formula_kl_in_loss(o)) {
+		SAY(s, " + ");
+		ebb_formula_kl_coef(s);
+		SAY(s, " sum_it w_it k_it");
+	}
+	if (o->kl_old.coef > 0)
+		SAY(s, " + %.10g sum_it w_it q_it", o->kl_old.coef);
+	if (o->entropy.coef > 0)
+		SAY(s, " - %.10g sum_it e_it %sH_it", o->entropy.coef,
+		    o->gamma.kind == EBB_GAMMA_NONE ? "" : "gamma_t ");
+	ebb_formula_put(s, "loss");
+}
+
+/* ---- ratio ---- */
+
+static void say_ratio(struct ebb_formula *s)
+{
+	const struct ebb_options *o = s->o;
+	/* groups kept from an earlier step were drawn with older weights */
+	const bool carry =
+		o->dynamic.on != EBB_DYNAMIC_OFF && o->dynamic.surplus == EBB_SURPLUS_CARRY;
+	double clamp = o->ratio.log_clamp;
+
+	if (o->loss.policy == EBB_POLICY_REINFORCE)
+		return;
+	switch (o->ratio.level) {
+	case EBB_RATIO_TOKEN:
+		SAY(s, "rho_it = exp(logp_it - old_it)");
+		break;
+	case EBB_RATIO_SEQUENCE:
+		SAY(s, "rho_it = s_i = exp((1/n_i) sum_t (logp_it - old_it)), every token's "
+		       "derivative through the mean");
+		break;
+	case EBB_RATIO_SEQUENCE_TOKEN:
+		SAY(s, "rho_it = s_i = exp((1/n_i) sum_t (logp_it - old_it)) in value, with the "
+		       "derivative of logp_it alone");
+		break;
+	case EBB_RATIO_SEQUENCE_SUM:
+		SAY(s, "rho_it = exp(sum_t (logp_it - old_it)), not divided by length");
+		break;
+	}
+	if (o->ratio.level == EBB_RATIO_SEQUENCE || o->ratio.level == EBB_RATIO_SEQUENCE_TOKEN)
+		clamp = fmin(clamp, 10); /* as the help of ratio.log_clamp says */
+	SAY(s,
+	    "; no gradient beyond exp(+-%.10g)\nold: under the weights at the start of the step%s",
+	    clamp, carry ? " that drew the group" : "");
+	if (o->train.epochs * o->train.minibatches == 1 && !carry)
+		SAY(s, "; one update a step: every ratio is exactly 1 and no clip acts");
+	CITE(s, "PG 2 ");
+	ebb_formula_cite(s, "ratio.level");
+	ebb_formula_put(s, "ratio");
+}
+
+/* ---- clip: the policy term of a token ---- */
+
+static void say_policy(struct ebb_formula *s)
+{
+	const struct ebb_options *o = s->o;
+	const char *A = advantage_symbol(o);
+	const bool low = o->clip.low < 1, high = isfinite(o->clip.high);
+
+	if (o->loss.policy == EBB_POLICY_REINFORCE) {
+		SAY(s, "l_it = -%s logp_it", A);
+		CITE(s, "PG 4.1");
+		ebb_formula_put(s, "policy term");
+		return;
+	}
+	if (low && high)
+		SAY(s, "l_it = -min(rho_it %s, clip(rho_it, %.10g, %.10g) %s)", A, 1 - o->clip.low,
+		    1 + o->clip.high, A);
+	else if (high)
+		SAY(s, "l_it = -min(rho_it %s, min(rho_it, %.10g) %s)", A, 1 + o->clip.high, A);
+	else if (low)
+		SAY(s, "l_it = -min(rho_it %s, max(rho_it, %.10g) %s)", A, 1 - o->clip.low, A);
+	else
+		SAY(s, "l_it = -rho_it %s", A);
+	if (o->clip.dual > 0)
+		SAY(s, "; for %s < 0 at most -%.10g %s", A, o->clip.dual, A);
+	CITE(s, "PG 2");
+	ebb_formula_put(s, "policy term");
+}
+
+/* ---- TIS ---- */
+
+static void say_tis(struct ebb_formula *s)
+{
+	const struct ebb_options *o = s->o;
+	const bool whole = o->tis.kind == EBB_TIS_SEQ_TRUNC || o->tis.kind == EBB_TIS_SEQ_MASK;
+	const bool mask = o->tis.kind == EBB_TIS_TOKEN_MASK || o->tis.kind == EBB_TIS_SEQ_MASK;
+	struct ebb_needs needs;
+
+	if (!has_tis(o))
+		return;
+	SAY(s, "v_it = %s, ", whole ? "exp(sum_t (old_it - roll_it))" : "exp(old_it - roll_it)");
+	if (mask)
+		SAY(s, "0 unless it lies in [%.10g, %.10g]", o->tis.min, o->tis.max);
+	else if (o->tis.min > 0)
+		SAY(s, "kept in [%.10g, %.10g]", o->tis.min, o->tis.max);
+	else
+		SAY(s, "at most %.10g", o->tis.max);
+	if (o->tis.normalise)
+		SAY(s, ", divided by its mean over the update's %s",
+		    whole ? "responses" : "tokens");
+	SAY(s, "; roll: as the sampler drew");
+	ebb_objective_needs(o, &needs);
+	if (!needs.old_pass)
+		SAY(s, ", which is exact here: roll = old");
+	CITE(s, "PG 3.6 ");
+	ebb_formula_cite(s, "tis.kind");
+	ebb_formula_put(s, "correction");
+}
+
+/* ---- aggregate ---- */
+
+static const char *sequences(const struct ebb_options *o)
+{
+	return o->loss.seq_den == EBB_SEQ_DEN_ALL ? "S: responses of the update"
+						  : "S: responses of the update with a token";
+}
+
+static void say_weight(struct ebb_formula *s)
+{
+	const struct ebb_options *o = s->o;
+	const double C = o->loss.constant > 0 ? o->loss.constant : s->limit;
+
+	switch (o->loss.aggregate) {
+	case EBB_AGGREGATE_TOKEN_MEAN:
+		SAY(s, "w_it = 1 / N; N: response tokens of the update");
+		break;
+	case EBB_AGGREGATE_GROUP_MEAN_TOKEN_MEAN:
+		SAY(s, "w_it = 1 / (P N_g); P: groups of the update with a token, N_g: tokens of "
+		       "the group");
+		break;
+	case EBB_AGGREGATE_SEQ_MEAN_TOKEN_MEAN:
+		SAY(s, "w_it = 1 / (S n_i); %s (", sequences(o));
+		say_rows(s);
+		SAY(s, "), n_i: its tokens");
+		break;
+	case EBB_AGGREGATE_SEQ_MEAN_TOKEN_SUM:
+		SAY(s, "w_it = 1 / S; %s (", sequences(o));
+		say_rows(s);
+		SAY(s, ")");
+		break;
+	case EBB_AGGREGATE_SEQ_MEAN_TOKEN_SUM_NORM:
+		SAY(s, "w_it = 1 / (%.10g R); R: responses of the update (", C);
+		say_rows(s);
+		SAY(s, ")");
+		break;
+	case EBB_AGGREGATE_TOKEN_SUM_NORM:
+		SAY(s, "w_it = 1 / %.10g", C);
+		break;
+	}
+	CITE(s, "PG 3.1 ");
+	ebb_formula_cite(s, "loss.aggregate");
+	ebb_formula_put(s, "weight");
+}
+
+/* ---- entropy and gamma(t) ---- */
+
+static void say_entropy(struct ebb_formula *s)
+{
+	const struct ebb_options *o = s->o;
+	const bool scheduled = o->gamma.kind != EBB_GAMMA_NONE;
+
+	if (!(o->entropy.coef > 0))
+		return;
+	SAY(s, "H_it: exact entropy of the next-token distribution, nats; ");
+	if (o->entropy.aggregate == EBB_ENTROPY_LOSS) {
+		SAY(s, "e_it = w_it");
+	} else if (o->entropy.aggregate == EBB_ENTROPY_TOKEN_MEAN) {
+		SAY(s, "e_it = 1 / N; N: response tokens of the update");
+	} else {
+		if (!scheduled || o->gamma.normalise == EBB_GAMMA_MEAN_TOKENS)
+			SAY(s, "e_it = 1 / (S n_i); ");
+		else if (o->gamma.normalise == EBB_GAMMA_SUM)
+			SAY(s, "e_it = 1 / S; ");
+		else
+			SAY(s, "e_it = 1 / (S sum_u gamma_u); ");
+		SAY(s, "%s", sequences(o));
+	}
+	CITE(s, "PG 3.7, EI 1.2");
+	if (scheduled && o->entropy.aggregate == EBB_ENTROPY_SEQ_MEAN) {
+		CITE(s, "; EI 4.3 ");
+		ebb_formula_cite(s, "gamma.normalise");
+	}
+	ebb_formula_put(s, "entropy");
+}
+
+/* The power or the line as a formula of t, a word or in parentheses. */
+static void say_decay(struct ebb_formula *s, const char *t)
+{
+	const struct ebb_options *o = s->o;
+
+	if (o->gamma.half_life > 0)
+		SAY(s, "2^(-%s / %.10g)", t, o->gamma.half_life);
+	else
+		SAY(s, "%.10g^%s", o->gamma.base, t);
+}
+
+static void say_line(struct ebb_formula *s, const char *t, int64_t before)
+{
+	const struct ebb_options *o = s->o;
+
+	SAY(s, "max(0, 1 - %s / ", t);
+	if (o->gamma.tmax == EBB_TMAX_LIMIT)
+		SAY(s, "%" PRId64 ")", s->limit - before);
+	else if (before > 0)
+		SAY(s, "(n_i - %" PRId64 "))", before);
+	else
+		SAY(s, "n_i)");
+}
+
+#define GAMMA_SHOWN 8 /* values written out */
+
+static void say_gamma(struct ebb_formula *s)
+{
+	const struct ebb_options *o = s->o;
+	const int shown = s->limit < GAMMA_SHOWN ? s->limit : GAMMA_SHOWN;
+	char after[48];
+
+	if (!(o->entropy.coef > 0) || o->gamma.kind == EBB_GAMMA_NONE)
+		return;
+	snprintf(after, sizeof after, "(t - %" PRId64 ")", o->gamma.k);
+	SAY(s, "gamma_t = ");
+	switch (o->gamma.kind) {
+	case EBB_GAMMA_LINEAR:
+		say_line(s, o->gamma.origin ? "t" : "(t - 1)", 0);
+		break;
+	case EBB_GAMMA_EXP:
+		say_decay(s, o->gamma.origin ? "t" : "(t - 1)");
+		break;
+	case EBB_GAMMA_PIECE_LINEAR:
+	case EBB_GAMMA_PIECE_EXP:
+		SAY(s, "1 up to t = %" PRId64 ", then ", o->gamma.k);
+		if (o->gamma.kind == EBB_GAMMA_PIECE_LINEAR
+			    ? o->gamma.tmax == EBB_TMAX_LIMIT && o->gamma.k >= s->limit
+			    : o->gamma.base == 0 && o->gamma.half_life == 0)
+			SAY(s, "0");
+		else if (o->gamma.kind == EBB_GAMMA_PIECE_LINEAR)
+			say_line(s, after, o->gamma.k);
+		else
+			say_decay(s, after);
+		break;
+	case EBB_GAMMA_NONE:
+		break;
+	}
+	SAY(s, "\nof a response of %d tokens:", s->limit);
+	for (int t = 1; t <= shown; t++)
+		SAY(s, " %.3g", ebb_gamma(o, t, s->limit, s->limit));
+	if (shown < s->limit)
+		SAY(s, " ... %.3g", ebb_gamma(o, s->limit, s->limit, s->limit));
+	CITE(s, "EI 4.4 ");
+	ebb_formula_cite(s, "gamma.kind");
+	ebb_formula_put(s, "gamma");
+}
+
+void ebb_formula_add(struct ebb_page *page, const struct ebb_options *o, int limit)
+{
+	struct ebb_formula s = {.o = o, .limit = limit, .page = page};
+
+	say_loss(&s);
+	ebb_formula_reward(&s);
+	ebb_formula_group(&s);
+	ebb_formula_info(&s);
+	ebb_formula_kl_reward(&s, EBB_KL_INSIDE);
+	ebb_formula_advantage(&s);
+	ebb_formula_kl_reward(&s, EBB_KL_OUTSIDE);
+	say_ratio(&s);
+	say_policy(&s);
+	say_tis(&s);
+	say_weight(&s);
+	ebb_formula_kl_loss(&s);
+	ebb_formula_kl_old(&s);
+	say_entropy(&s);
+	say_gamma(&s);
+}

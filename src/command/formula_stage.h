@@ -1,0 +1,46 @@
+/* What the stages of formula.h share, private to formula*.c. */
+#ifndef EBB_COMMAND_FORMULA_STAGE_H
+#define EBB_COMMAND_FORMULA_STAGE_H
+
+#include <inttypes.h>
+#include "command/formula.h"
+
+/* A stage at work: it writes text and cite, then puts them on the page as a line. */
+struct ebb_formula {
+	const struct ebb_options *o;
+	int limit; /* the longest response */
+	struct ebb_page *page;
+	struct ebb_buf text, cite;
+};
+
+#define SAY(s, ...)  ebb_buf_printf(&(s)->text, __VA_ARGS__)
+#define CITE(s, ...) ebb_buf_printf(&(s)->cite, __VA_ARGS__)
+
+void ebb_formula_put(struct ebb_formula *s, const char *name);
+/* Cite the word that a file would write for this option. */
+void ebb_formula_cite(struct ebb_formula *s, const char *key);
+
+static inline bool ebb_formula_kl_in_loss(const struct ebb_options *o)
+{
+	return o->kl.place == EBB_KL_LOSS && o->kl.coef > 0;
+}
+
+static inline bool ebb_formula_kl_in_reward(const struct ebb_options *o)
+{
+	return o->kl.place == EBB_KL_REWARD && o->kl.coef > 0;
+}
+
+/* formula_kl.c: the coefficient inside a sum, and the lines; kl_reward puts one only where
+ * kl.reward_group is this. */
+void ebb_formula_kl_coef(struct ebb_formula *s);
+void ebb_formula_kl_reward(struct ebb_formula *s, enum ebb_kl_reward_group where);
+void ebb_formula_kl_loss(struct ebb_formula *s);
+void ebb_formula_kl_old(struct ebb_formula *s);
+
+/* formula_advantage.c: from the verifier's reward to the advantage */
+void ebb_formula_reward(struct ebb_formula *s);
+void ebb_formula_group(struct ebb_formula *s);
+void ebb_formula_info(struct ebb_formula *s);
+void ebb_formula_advantage(struct ebb_formula *s);
+
+#endif

@@ -1,0 +1,75 @@
+#include "train/bench.h"
+
+#include <stdlib.h>
+
+/* policy = mix * current + (1 - mix) * policy, packed anew. */
+static void blend(struct ebb_weights *to, const struct ebb_weights *current, double mix)
+{
+	if (mix == 1) {
+		ebb_weights_copy(to, current);
+		return;
+	}
+	for (size_t i = 0; i < current->layout->n_floats; i++)
+		to->flat[i] =
+			(float)(mix * (double)current->flat[i] + (1 - mix) * (double)to->flat[i]);
+	ebb_weights_pack(to);
+}
+
+void ebb_bench_serve(struct ebb_bench *b, struct ebb_request *r)
+{
+	double start = ebb_clock();
+
+	if (r->against >= 0)
+		r->pass.ref = &b->policy[r->against];
+	switch (r->kind) {
+	case EBB_REQUEST_DECODE:
+		ebb_sampler_decode(b->lab.sampler, &b->policy[r->policy], &r->decode);
+		break;
+	case EBB_REQUEST_SCORE:
+		ebb_pass_score(b->lab.engine, &b->policy[r->policy], &r->pass);
+		break;
+	case EBB_REQUEST_UPDATE:
+		ebb_pass_grad(b->lab.engine, &b->policy[r->policy], &r->pass, b->grad);
+		r->grad_norm = ebb_optim_step(b->lab.engine, &b->policy[r->policy], &b->optim,
+					      b->grad, &r->rule, NULL);
+		break;
+	case EBB_REQUEST_BLEND:
+		blend(&b->policy[r->policy], &b->policy[EBB_POLICY_CURRENT], r->mix);
+		break;
+	case EBB_REQUEST_REST:
+	case EBB_REQUEST_DONE:
+		break;
+	}
+	r->seconds = ebb_clock() - start;
+}
+
+int ebb_bench_fill(struct ebb_bench *b, int n_policies, const char *base_dir,
+		   struct ebb_watch *watch, struct ebb_err *err)
+{
+	int rc;
+
+	b->policy = ebb_xcalloc((size_t)n_policies, sizeof *b->policy);
+	b->n_policies = n_policies;
+	b->grad = aligned_alloc(64, (b->lab.layout.n_floats * sizeof *b->grad + 127) / 64 * 64);
+	if (!b->grad)
+		return ebb_err_set(err, EBB_ENOMEM, "cannot allocate the gradient");
+	rc = ebb_optim_init(&b->optim, &b->lab.layout, err);
+	for (int i = 0; rc == 0 && i < n_policies; i++)
+		rc = ebb_weights_init(&b->policy[i], &b->lab.layout, b->lab.ops, err);
+	if (rc == 0)
+		rc = ebb_base_get(&b->lab, base_dir, &b->policy[0], watch, err);
+	for (int i = 1; rc == 0 && i < n_policies; i++)
+		ebb_weights_copy(&b->policy[i], &b->policy[0]);
+	return rc;
+}
+
+void ebb_bench_release(struct ebb_bench *b)
+{
+	for (int i = 0; i < b->n_policies; i++)
+		ebb_weights_release(&b->policy[i]);
+	free(b->policy);
+	free(b->grad);
+	ebb_optim_release(&b->optim);
+	ebb_lab_close(&b->lab);
+	*b = (struct ebb_bench){0};
+}

@@ -1,0 +1,234 @@
+/*
+ * States of trials on disk. The identity of a state says which trajectory it lies on (the options
+ * without train.steps, which only says where a trajectory ends), how rows are recorded, and which
+ * build computed it: bits are promised for one binary, so another build begins again.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "train/bench.h"
+
+/* ---- identity ---- */
+
+/* Options that decide which rows there are; states and trials are kept by others. */
+static bool shapes_rows(const struct ebb_option *row)
+{
+	return strcmp(row->group, "eval") == 0 ||
+	       (strcmp(row->group, "record") == 0 && strcmp(row->name, "snapshot") == 0);
+}
+
+static void identity_of(const struct ebb_options *o, struct ebb_buf *text)
+{
+	char trajectory[EBB_ID_MAX];
+	const struct ebb_option *row;
+	int n;
+
+	ebb_options_trajectory(o, ebb_task_catalog(), trajectory);
+	ebb_buf_printf(text, "ebb-state 1\nbuild=%s\ntrajectory=%s\n", ebb_build_id(), trajectory);
+	row = ebb_option_rows(&n);
+	for (int i = 0; i < n; i++) {
+		if (!shapes_rows(&row[i]))
+			continue;
+		ebb_buf_printf(text, "%s.%s=", row[i].group, row[i].name);
+		ebb_option_print(o, &row[i], text);
+		ebb_buf_puts(text, "\n");
+	}
+}
+
+/* The end of the identity: what a reader must know before it can read the rest. */
+static void add_sizes(struct ebb_buf *text, int64_t step, const struct ebb_trial_image *image)
+{
+	ebb_buf_printf(text, "step=%" PRId64 "\nnumbers=%zu\narrays=%zu\n", step, image->n_numbers,
+		       image->n_arrays);
+}
+
+/* ---- paths ---- */
+
+char *ebb_state_path(const char *run_dir, const char *id, int64_t step)
+{
+	if (step < 0)
+		return ebb_xprintf("%s/" EBB_CHECKPOINTS_DIR "/%s.h5", run_dir, id);
+	return ebb_xprintf("%s/" EBB_CHECKPOINTS_DIR "/%s@%" PRId64 ".h5", run_dir, id, step);
+}
+
+char *ebb_state_journal(const char *run_dir, const char *id)
+{
+	return ebb_xprintf("%s/" EBB_CHECKPOINTS_DIR "/%s.rows", run_dir, id);
+}
+
+/* ---- views ---- */
+
+struct views {
+	struct ebb_tensor_view *view;
+	int n;
+	double step, optim_t, journal[1 + EBB_N_AXES];
+};
+
+static struct ebb_tensor_view *add_view(struct views *v, const char *name,
+					enum ebb_element element, size_t cells, void *data)
+{
+	struct ebb_tensor_view *view;
+
+	v->view = ebb_xrealloc(v->view, (size_t)v->n + 1, sizeof *v->view);
+	view = &v->view[v->n++];
+	*view = (struct ebb_tensor_view){
+		.element = element, .rows = 1, .cols = (int64_t)cells, .data = data};
+	snprintf(view->name, sizeof view->name, "%s", name);
+	return view;
+}
+
+static void list_views(struct views *v, struct ebb_bench *b, const struct ebb_trial *trial,
+		       const struct ebb_trial_image *image)
+{
+	size_t n = b->lab.layout.n_floats;
+
+	*v = (struct views){0};
+	add_view(v, "step", EBB_F64_ELEMENT, 1, &v->step);
+	add_view(v, "journal", EBB_F64_ELEMENT, 1 + EBB_N_AXES, v->journal);
+	for (int p = 0; p < b->n_policies; p++) {
+		char prefix[32] = "weights/";
+
+		if (!ebb_trial_policy_moves(trial, p))
+			continue;
+		if (p != EBB_POLICY_CURRENT)
+			snprintf(prefix, sizeof prefix, "policy_%d/", p);
+		v->view = ebb_xrealloc(v->view, (size_t)(v->n + b->lab.layout.n_tensors),
+				       sizeof *v->view);
+		ebb_weights_views(&b->policy[p], prefix, v->view + v->n);
+		v->n += b->lab.layout.n_tensors;
+	}
+	add_view(v, "optimizer/m", EBB_F32_ELEMENT, n, b->optim.m);
+	add_view(v, "optimizer/v", EBB_F32_ELEMENT, n, b->optim.v);
+	add_view(v, "optimizer/t", EBB_F64_ELEMENT, 1, &v->optim_t);
+	add_view(v, "trial/numbers", EBB_U8_ELEMENT, image->n_numbers, image->numbers);
+	if (image->n_arrays > 0)
+		add_view(v, "trial/arrays", EBB_U8_ELEMENT, image->n_arrays, image->arrays);
+}
+
+/* ---- write, peek, read ---- */
+
+int ebb_state_write(const char *path, struct ebb_bench *b, struct ebb_trial *trial,
+		    const struct ebb_journal_mark *mark, struct ebb_err *err)
+{
+	struct ebb_buf identity = EBB_BUF_INIT;
+	struct ebb_trial_image image;
+	struct views v;
+	const char *cause;
+	int64_t step;
+	int rc;
+
+	ebb_trial_save(trial, &image);
+	ebb_trial_status(trial, &step, &cause);
+	list_views(&v, b, trial, &image);
+	v.step = (double)step;
+	v.optim_t = (double)b->optim.t;
+	v.journal[0] = (double)mark->bytes;
+	for (int a = 0; a < EBB_N_AXES; a++)
+		v.journal[1 + a] = (double)mark->rows[a];
+	identity_of(b->lab.o, &identity);
+	add_sizes(&identity, step, &image);
+	rc = ebb_tensors_write(path, identity.data, v.view, v.n, err);
+	free(v.view);
+	ebb_buf_release(&identity);
+	ebb_trial_image_release(&image);
+	return rc;
+}
+
+/* The identity of the file where it fits these options; caller frees. */
+static int fitting(const char *path, const struct ebb_options *o, char **identity, int64_t *step,
+		   size_t *arrays, struct ebb_err *err)
+{
+	struct ebb_buf want = EBB_BUF_INIT;
+	size_t numbers;
+	int rc = ebb_tensors_identity(path, identity, err);
+
+	if (rc < 0)
+		return rc;
+	identity_of(o, &want);
+	if (strncmp(*identity, want.data, want.len) != 0) {
+		bool ours = strncmp(*identity, "ebb-state 1\n", 12) == 0;
+		bool built = ours && strstr(*identity, ebb_build_id()) != NULL;
+
+		rc = ebb_err_set(err, EBB_EFORMAT, "'%s' %s", path,
+				 !ours    ? "is not the state of a trial"
+				 : !built ? "was written by another build of ebb"
+					  : "belongs to other settings");
+	} else if (sscanf(*identity + want.len, "step=%" SCNd64 "\nnumbers=%zu\narrays=%zu", step,
+			  &numbers, arrays) != 3) {
+		rc = ebb_err_set(err, EBB_EFORMAT, "'%s' has a broken identity", path);
+	}
+	ebb_buf_release(&want);
+	if (rc < 0)
+		free(*identity);
+	return rc;
+}
+
+int ebb_state_peek(const char *path, const struct ebb_options *o, int64_t *step,
+		   struct ebb_err *err)
+{
+	char *identity;
+	size_t arrays;
+	int rc = fitting(path, o, &identity, step, &arrays, err);
+
+	if (rc == 0)
+		free(identity);
+	return rc;
+}
+
+int ebb_state_trajectory(const char *path, char trajectory[EBB_ID_MAX], int64_t *step,
+			 struct ebb_err *err)
+{
+	char *identity;
+	const char *at, *end;
+	int rc = ebb_tensors_identity(path, &identity, err);
+
+	if (rc < 0)
+		return rc;
+	at = strstr(identity, "\ntrajectory=");
+	end = strstr(identity, "\nstep=");
+	if (!at || !end || sscanf(at, "\ntrajectory=%16[0-9a-f]", trajectory) != 1 ||
+	    sscanf(end, "\nstep=%" SCNd64, step) != 1)
+		rc = ebb_err_set(err, EBB_EFORMAT, "'%s' is not the state of a trial", path);
+	free(identity);
+	return rc;
+}
+
+int ebb_state_read(const char *path, struct ebb_bench *b, struct ebb_trial *trial,
+		   struct ebb_journal_mark *mark, struct ebb_err *err)
+{
+	struct ebb_buf sizes = EBB_BUF_INIT;
+	struct ebb_trial_image image;
+	char *identity;
+	struct views v;
+	int64_t step;
+	size_t arrays;
+	int rc = fitting(path, b->lab.o, &identity, &step, &arrays, err);
+
+	if (rc < 0)
+		return rc;
+	ebb_trial_image(trial, &image);
+	if (arrays == 0)
+		image.n_arrays = 0;
+	add_sizes(&sizes, step, &image); /* of this trial: must be what the file says */
+	if (!strstr(identity, sizes.data))
+		rc = ebb_err_set(err, EBB_EFORMAT, "'%s' has arrays of another size", path);
+	list_views(&v, b, trial, &image);
+	if (rc == 0)
+		rc = ebb_tensors_read(path, identity, v.view, v.n, err);
+	if (rc == 0) {
+		ebb_trial_restore(trial, &image);
+		for (int p = 0; p < b->n_policies; p++)
+			if (ebb_trial_policy_moves(trial, p))
+				ebb_weights_pack(&b->policy[p]);
+		b->optim.t = (int64_t)v.optim_t;
+		mark->bytes = (int64_t)v.journal[0];
+		for (int a = 0; a < EBB_N_AXES; a++)
+			mark->rows[a] = (int64_t)v.journal[1 + a];
+	}
+	free(v.view);
+	free(identity);
+	ebb_buf_release(&sizes);
+	ebb_trial_image_release(&image);
+	return rc;
+}

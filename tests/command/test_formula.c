@@ -1,0 +1,308 @@
+/* The loss in words: every stage that is on has its line, every option that acts changes the text. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "command/formula.h"
+#include "objective/objective.h"
+
+static const struct ebb_catalog none = {0};
+
+#define LIMIT 14
+
+static void set(struct ebb_options *o, const char *settings)
+{
+	struct ebb_err err = EBB_ERR_INIT;
+
+	cr_assert_eq(ebb_options_apply(o, &none, settings, &err), 0, "%s: %s", settings, err.text);
+}
+
+static struct ebb_page page_of(const char *settings)
+{
+	struct ebb_page page = EBB_PAGE_INIT;
+	struct ebb_options o;
+
+	ebb_options_init(&o, &none);
+	set(&o, settings);
+	ebb_formula_add(&page, &o, LIMIT);
+	return page;
+}
+
+static char *text_of(const char *settings)
+{
+	struct ebb_page page = page_of(settings);
+	struct ebb_buf text = EBB_BUF_INIT;
+
+	ebb_page_print(&page, 14, &text);
+	ebb_page_release(&page);
+	return ebb_buf_take(&text);
+}
+
+Test(unit, the_defaults_have_no_line_of_a_stage_that_is_off)
+{
+	static const char *const want[] = {"loss",  "reward",      "advantage",
+					   "ratio", "policy term", "weight"};
+	struct ebb_page page = page_of("");
+
+	cr_assert_eq(page.n, 6);
+	for (int i = 0; i < page.n; i++)
+		cr_assert_str_eq(page.line[i].name, want[i]);
+	ebb_page_release(&page);
+}
+
+/* Lines as they must read, worked out by hand from the specification. */
+Test(unit, lines)
+{
+	static const struct {
+		const char *settings, *name, *text, *cite;
+	} want[] = {
+		{"", "loss", "L = sum_it w_it l_it", ""},
+		{"", "policy term", "l_it = -min(rho_it A_i, clip(rho_it, 0.8, 1.2) A_i)", "PG 2"},
+		{"clip.low=1 clip.high=inf", "policy term", "l_it = -rho_it A_i", "PG 2"},
+		{"clip.low=1", "policy term", "-min(rho_it A_i, min(rho_it, 1.2) A_i)", "PG 2"},
+		{"clip.high=inf", "policy term", "-min(rho_it A_i, max(rho_it, 0.8) A_i)", "PG 2"},
+		{"clip.dual=3", "policy term", "for A_i < 0 at most -3 A_i", "PG 2"},
+		{"loss.policy=reinforce", "policy term", "l_it = -A_i logp_it", "PG 4.1"},
+		{"advantage.discount=0.5", "policy term", "rho_it A_it", "PG 2"},
+		{"", "advantage", "A_i = (r_i - mean_g(r)) / (std_g(r) + 1e-06)", "group_std"},
+		{"advantage.scale=none", "advantage", "A_i = r_i - mean_g(r)\n",
+		 "PG 3.3 group, none"},
+		{"advantage.center=loo advantage.scale=none", "advantage",
+		 "r_i - mean_{g without i}(r)", "loo"},
+		{"advantage.std_eps=0 advantage.std_floor=0.05", "advantage",
+		 "/ max(std_g(r), 0.05)", ""},
+		{"info.coef=0.1 info.combine=sum_then_norm", "advantage",
+		 "A_i = (R_i - mean_g(R)) / (std_g(R) + 1e-06); R_i = r_i + 0.1 u_i",
+		 "EI 4.6 sum_then_norm"},
+		{"info.coef=0.1 info.external=0 advantage.scale=none", "advantage",
+		 "A_i = 0.1 [u_i - mean_g(u)]", "EI 4.6 norm_then_sum"},
+		{"ratio.level=sequence", "ratio", "exp((1/n_i) sum_t (logp_it - old_it))",
+		 "PG 2 sequence"},
+		{"ratio.level=sequence", "ratio", "beyond exp(+-10)", ""},
+		{"train.minibatches=1", "ratio", "every ratio is exactly 1 and no clip acts", ""},
+		{"dynamic.on=correct dynamic.surplus=carry", "ratio",
+		 "at the start of the step that drew the group", ""},
+		{"", "weight", "w_it = 1 / (S n_i); S: responses of the update with a token (32)",
+		 "PG 3.1 seq-mean-token-mean"},
+		{"train.minibatches=3", "weight", "(40 or 48)", ""},
+		{"loss.aggregate=token-mean", "weight", "w_it = 1 / N", "PG 3.1 token-mean"},
+		{"loss.aggregate=token-sum-norm", "weight", "w_it = 1 / 14", "token-sum-norm"},
+		{"loss.aggregate=seq-mean-token-sum-norm loss.constant=20", "weight",
+		 "w_it = 1 / (20 R)", ""},
+		{"kl.place=loss", "loss", "+ 0.04 sum_it w_it k_it", ""},
+		{"kl.place=loss", "kl", "k_it = exp(-D_it) - 1 + D_it; D_it = logp_it - ref_it",
+		 "PG 3.4 k3"},
+		{"kl.place=loss kl.controller=adaptive", "loss", "+ beta sum_it w_it k_it", ""},
+		{"kl.place=reward kl.estimator=k1", "kl in reward",
+		 "A_it -= 0.04 sum_{u >= t} k_iu", "outside"},
+		{"kl.place=reward kl.reward_group=inside", "kl in reward", "r_i -= 0.04 sum_t k_it",
+		 "inside"},
+		{"kl_old.coef=0.5", "loss", "+ 0.5 sum_it w_it q_it", ""},
+		{"tis.kind=token-trunc", "loss", "sum_it w_it v_it l_it", ""},
+		{"tis.kind=token-trunc", "correction", "exact here: roll = old",
+		 "PG 3.6 token-trunc"},
+		{"entropy.coef=0.001", "loss", "- 0.001 sum_it e_it H_it", ""},
+		{"entropy.coef=0.001 gamma.kind=linear", "loss", "e_it gamma_t H_it", ""},
+		{"overlong.mode=soft overlong.cache=4", "overlong",
+		 "0 up to 10 tokens, 1 (10 - n) / 4 up to 14, -1 beyond", "4b"},
+		{"overlong.mode=soft", "overlong", "no effect", ""},
+		{"dynamic.on=correct", "groups", "up to 4 times in all, until 16 groups", "part 2"},
+		{"reward.scale=plus_minus_one", "reward", "r_i = 2 c_i - 1", "PG 3.2"},
+	};
+
+	for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+		struct ebb_page page = page_of(want[i].settings);
+		const struct ebb_line *l = ebb_page_find(&page, EBB_SECTION_LOSS, want[i].name);
+
+		cr_assert_not_null(l, "%s: no line '%s'", want[i].settings, want[i].name);
+		cr_expect(strstr(l->text, want[i].text), "%s: no '%s' in '%s'", want[i].settings,
+			  want[i].text, l->text);
+		cr_expect(strstr(l->cite, want[i].cite), "%s: no '%s' in [%s]", want[i].settings,
+			  want[i].cite, l->cite);
+		ebb_page_release(&page);
+	}
+}
+
+/* A coefficient of 0 switches a term off, wherever its other options stand. */
+Test(unit, what_is_switched_off_is_left_out)
+{
+	char *plain = text_of(""), *off = text_of("kl.place=loss kl.coef=0 gamma.kind=linear "
+						  "info.norm=sum tis.max=5 kl.target=3");
+
+	cr_expect_str_eq(plain, off);
+	free(plain);
+	free(off);
+}
+
+/* Carried groups are older than the weights, so one update a step is off-policy all the same. */
+Test(unit, one_update_a_step)
+{
+	static const char *const carry = "train.minibatches=1 dynamic.on=correct "
+					 "dynamic.surplus=carry";
+	char *one = text_of("train.minibatches=1"), *old = text_of(carry);
+
+	cr_expect_not_null(strstr(one, "no clip acts"));
+	cr_expect_null(strstr(old, "no clip acts"));
+	free(one);
+	free(old);
+}
+
+#define ON_KL    "kl.place=loss kl.controller=adaptive ref.every=10 ref.mix=0.5 "
+#define ON_GAMMA "entropy.coef=0.1 entropy.aggregate=seq-mean gamma.kind=piece_linear "
+#define ON_INFO  "info.coef=0.5 info.external=2 "
+
+/* No option is overlooked: with its stage on, every choice and every other number reads otherwise. */
+Test(unit, every_option_of_the_loss_changes_the_text)
+{
+	static const struct {
+		const char *base, *key, *value[9];
+	} option[] = {
+		{"", "reward.source", {"verifier", "random"}},
+		{"", "reward.scale", {"zero_one", "plus_minus_one"}},
+		{"", "reward.truncated", {"verifier", "fixed", "scale"}},
+		{"reward.truncated=fixed", "reward.truncated_value", {"0", "-1"}},
+		{"reward.source=random", "reward.random_p", {"0.5", "0.25"}},
+		{"", "overlong.mode", {"off", "soft", "filter"}},
+		{"overlong.mode=soft", "overlong.max", {"0", "12"}},
+		{"overlong.mode=soft", "overlong.cache", {"0", "4"}},
+		{"overlong.mode=soft", "overlong.factor", {"1", "2"}},
+		{"overlong.mode=filter", "overlong.in_baseline", {"true", "false"}},
+		{ON_INFO, "dynamic.on", {"off", "correct", "shaped", "total"}},
+		{"dynamic.on=correct", "dynamic.surplus", {"drop", "carry"}},
+		{"dynamic.on=correct", "dynamic.max_rounds", {"4", "5"}},
+		{"", "advantage.center", {"none", "batch", "group", "loo", "static", "greedy"}},
+		{"", "advantage.scale", {"none", "group_std", "batch_std", "whiten"}},
+		{"", "advantage.std_ddof", {"1", "0"}},
+		{"advantage.scale=whiten", "advantage.std_ddof", {"1", "0"}},
+		{"", "advantage.std_eps", {"0", "1e-6", "1e-4"}},
+		{"", "advantage.std_floor", {"0", "0.05"}},
+		{"overlong.mode=filter overlong.in_baseline=false",
+		 "advantage.singleton",
+		 {"zero", "raw"}},
+		{"", "advantage.discount", {"1", "0.9"}},
+		{"advantage.center=static", "advantage.reference_samples", {"16", "5"}},
+		{"", "loss.policy", {"clip", "reinforce"}},
+		{"",
+		 "loss.aggregate",
+		 {"token-mean", "group-mean-token-mean", "seq-mean-token-mean",
+		  "seq-mean-token-sum", "seq-mean-token-sum-norm", "token-sum-norm"}},
+		{"loss.aggregate=token-sum-norm", "loss.constant", {"0", "20"}},
+		{"", "loss.seq_den", {"nonempty", "all"}},
+		{"", "ratio.level", {"token", "sequence", "sequence_token", "sequence_sum"}},
+		{"", "ratio.log_clamp", {"20", "5"}},
+		{"", "clip.low", {"0.2", "0.1", "1"}},
+		{"", "clip.high", {"0.2", "0.28", "inf"}},
+		{"", "clip.dual", {"0", "3"}},
+		{"", "tis.kind", {"off", "token-trunc", "token-mask", "seq-trunc", "seq-mask"}},
+		{"tis.kind=token-trunc", "tis.max", {"2", "3"}},
+		{"tis.kind=token-trunc", "tis.min", {"0", "0.5"}},
+		{"tis.kind=token-trunc", "tis.normalise", {"true", "false"}},
+		{"", "kl.place", {"none", "loss", "reward"}},
+		{"kl.place=loss",
+		 "kl.estimator",
+		 {"k1", "k2", "k3", "abs", "k1+", "k3+", "k3_is", "full"}},
+		{"kl.place=loss", "kl.coef", {"0", "0.04", "0.1"}},
+		{"kl.place=reward", "kl.reward_group", {"outside", "inside"}},
+		{"kl.place=loss", "kl.log_clamp", {"20", "10"}},
+		{"kl.place=loss", "kl.controller", {"fixed", "adaptive"}},
+		{ON_KL, "kl.coef", {"0.04", "0.1"}},
+		{ON_KL, "kl.target", {"0.1", "0.2"}},
+		{ON_KL, "kl.horizon", {"10000", "5000"}},
+		{ON_KL, "ref.every", {"10", "20"}},
+		{ON_KL, "ref.mix", {"0.5", "1"}},
+		{"", "kl_old.coef", {"0", "0.5"}},
+		{"kl_old.coef=1", "kl_old.estimator", {"k1", "k3"}},
+		{"", "entropy.coef", {"0", "0.1", "0.2"}},
+		{"entropy.coef=1", "entropy.aggregate", {"token-mean", "seq-mean", "loss"}},
+		{ON_GAMMA, "gamma.kind", {"none", "linear", "exp", "piece_linear", "piece_exp"}},
+		{ON_GAMMA, "gamma.tmax", {"limit", "actual_length"}},
+		{ON_GAMMA "gamma.kind=exp", "gamma.base", {"0.8", "0.5"}},
+		{ON_GAMMA "gamma.kind=exp", "gamma.half_life", {"0", "3"}},
+		{ON_GAMMA, "gamma.k", {"4", "5", "14"}},
+		{ON_GAMMA "gamma.kind=exp", "gamma.origin", {"0", "1"}},
+		{ON_GAMMA, "gamma.normalise", {"mean_tokens", "sum", "mean_gamma"}},
+		{"", "info.coef", {"0", "0.1", "0.2"}},
+		{ON_INFO, "info.external", {"0", "1", "2"}},
+		{ON_INFO,
+		 "info.norm",
+		 {"mean", "sum", "prob", "geo_prob", "gain_sum", "gain_mean"}},
+		{ON_INFO,
+		 "info.combine",
+		 {"sum_then_norm", "norm_then_sum", "gated", "gated_inverse"}},
+		{ON_INFO, "info.logp_min", {"-20", "-10"}},
+	};
+
+	for (size_t k = 0; k < sizeof option / sizeof *option; k++) {
+		const struct ebb_option *row = ebb_option_find(&none, NULL, option[k].key);
+		char *text[9] = {0};
+		int n = 0, choices = 0;
+
+		cr_assert_not_null(row, "%s", option[k].key);
+		while (row->choice && row->choice[choices])
+			choices++;
+		for (; option[k].value[n]; n++) {
+			char *settings = ebb_xprintf("%s %s=%s", option[k].base, option[k].key,
+						     option[k].value[n]);
+
+			text[n] = text_of(settings);
+			for (int i = 0; i < n; i++)
+				cr_expect(strcmp(text[i], text[n]) != 0, "%s: %s=%s reads as %s",
+					  option[k].base, option[k].key, option[k].value[n],
+					  option[k].value[i]);
+			free(settings);
+		}
+		cr_expect(choices == 0 || choices == n, "%s: %d of %d choices", option[k].key, n,
+			  choices);
+		for (int i = 0; i < n; i++)
+			free(text[i]);
+	}
+}
+
+/* gamma's written values are those the objective uses. */
+Test(unit, gamma_is_written_out)
+{
+	static const char *const kind[] = {"linear", "exp", "piece_linear", "piece_exp"};
+
+	for (size_t k = 0; k < sizeof kind / sizeof *kind; k++)
+		for (int origin = 0; origin < 2; origin++) {
+			char *settings = ebb_xprintf("entropy.coef=0.1 gamma.k=3 gamma.kind=%s "
+						     "gamma.origin=%d",
+						     kind[k], origin);
+			struct ebb_page page = page_of(settings);
+			struct ebb_options o;
+			const char *at = ebb_page_find(&page, EBB_SECTION_LOSS, "gamma")->text;
+
+			ebb_options_init(&o, &none);
+			set(&o, settings);
+			at = strstr(at, "tokens:");
+			cr_assert_not_null(at);
+			at += strlen("tokens:");
+			for (int t = 1; t <= 8; t++) {
+				char *end;
+				const double x = strtod(at, &end);
+
+				cr_assert_neq(end, at);
+				cr_expect_float_eq(x, ebb_gamma(&o, t, LIMIT, LIMIT), 5e-4,
+						   "%s: gamma %d is %g", settings, t, x);
+				at = end;
+			}
+			ebb_page_release(&page);
+			free(settings);
+		}
+}
+
+Test(unit, no_line_is_wider_than_the_page)
+{
+	char *text = text_of(ON_KL ON_GAMMA ON_INFO
+			     "kl.estimator=k3_is ratio.level=sequence clip.dual=3 kl_old.coef=0.25 "
+			     "tis.kind=seq-mask tis.normalise=true advantage.center=static "
+			     "overlong.mode=soft dynamic.on=total loss.aggregate=token-sum-norm");
+
+	for (const char *s = text, *end; *s; s = *end ? end + 1 : end) {
+		end = strchrnul(s, '\n');
+		cr_assert_leq(end - s, EBB_PAGE_COLUMNS, "%.*s", (int)(end - s), s);
+		cr_assert(end == s || end[-1] != ' ', "a blank at the end of: %.*s", (int)(end - s),
+			  s);
+	}
+	free(text);
+}

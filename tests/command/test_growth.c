@@ -1,0 +1,300 @@
+/* A run directory over its life: it grows, is refused, fails in parts and goes on. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include "outside.h"
+
+TestSuite(growth, .init = make_dir, .fini = remove_dir, .timeout = 240);
+
+/* TINY without what these tests vary. */
+#define SMALL                                                                                      \
+	"model.width=16 model.heads=2 model.ffn=32 model.layers=1 pretrain.warmup=2 "              \
+	"pretrain.batch=16 train.minibatches=2 eval.questions=8 eval.samples=2 "
+#define RUN "run e.yaml --out r " TINY
+
+static const char two_alphas[] = "name: e\nsweep: {algorithm: [grpo], alpha: [0, 0.01]}\nseeds: 2\n";
+
+static char *path_of(const char *name)
+{
+	return ebb_path_join(dir, name);
+}
+
+/* Lines of the log with this event. */
+static int events(const char *name)
+{
+	char *path = path_of("r/log.jsonl"), *text, *want = ebb_xprintf("\"event\":\"%s\"", name);
+	struct ebb_err err;
+	size_t n;
+	int seen = 0;
+
+	if (ebb_file_read(path, 1 << 20, &text, &n, &err) == 0) {
+		for (char *at = text; (at = strstr(at, want)); at++)
+			seen++;
+		free(text);
+	}
+	free(want);
+	free(path);
+	return seen;
+}
+
+Test(growth, only_new_trials_run)
+{
+	put("e.yaml", two_alphas);
+	cr_assert_eq(ebb(RUN), 0);
+	cr_assert_eq(events("started"), 4);
+	/* the same in other words: order, comments, labels, figures */
+	put("e.yaml", "# a comment\nseeds: 2\nfigures: [entropy]\nabout: again\n"
+		      "sweep: {alpha: [0.01, 0], algorithm: [grpo]}\nname: other\n");
+	cr_assert_eq(ebb(RUN), 0);
+	says("4 were finished, 0 done now");
+	cr_assert_eq(events("started"), 4);
+	/* two seeds and one value more: 3 x 4 trials, 8 of them new */
+	put("e.yaml", "name: e\nsweep: {algorithm: [grpo], alpha: [0, 0.01, 0.1]}\nseeds: 4\n");
+	cr_assert_eq(ebb(RUN), 0);
+	says("12 trials: 4 were finished, 8 done now");
+	cr_assert_eq(events("started"), 12);
+}
+
+Test(growth, a_changed_definition_is_refused_and_the_difference_shown)
+{
+	put("e.yaml", "name: e\nseeds: 1\n");
+	cr_assert_eq(ebb(RUN), 0);
+	cr_assert_eq(ebb(RUN "train.lr=0.001"), 2);
+	says("which this definition does not contain");
+	says("train.lr=0.001 here only");
+	cr_assert_eq(ebb(RUN "train.lr=0.001 clip.low=0.1"), 2);
+	says("clip.low=0.1");
+	cr_assert_eq(events("started"), 1);
+	cr_assert_eq(ebb("run e.yaml " TINY "train.lr=0.001 --fresh r"), 2);
+	says("new or empty");
+	cr_assert_eq(ebb("run e.yaml " TINY "train.lr=0.001 --fresh r2 --out r"), 2);
+	cr_assert_eq(ebb("run e.yaml " TINY "train.lr=0.001 --fresh r2"), 0);
+	cr_assert(there("r2/run.h5"));
+}
+
+#define FIVE                                                                                       \
+	"run e.yaml " SMALL "pretrain.steps=10 train.prompts=4 train.group=4 train.steps=5 "
+
+Test(growth, more_steps_extend_a_finished_trial)
+{
+	put("e.yaml", "name: e\nseeds: 2\n");
+	cr_assert_eq(ebb(RUN), 0);
+	cr_assert_eq(ebb(FIVE "--out r"), 0);
+	says("goes on from step 3");
+	cr_assert_eq(events("resumed"), 2);
+	/* and is what a run from the start would be */
+	cr_assert_eq(ebb(FIVE "--out whole"), 0);
+	cr_assert_eq(ebb("diff r whole"), 0);
+	cr_assert_eq(ebb(FIVE "--out r"), 0);
+	says("2 were finished, 0 done now");
+}
+
+/* ---- two at once ---- */
+
+Test(growth, two_runs_in_one_directory)
+{
+	char *path;
+	int fd;
+
+	put("e.yaml", "name: e\nseeds: 1\n");
+	cr_assert_eq(ebb(RUN), 0);
+	path = path_of("r/.lock");
+	fd = open(path, O_RDWR);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(flock(fd, LOCK_EX | LOCK_NB), 0, "a lock survived its owner");
+	cr_assert_eq(ebb(RUN), 2);
+	says("another ebb run works on 'r'");
+	close(fd);
+	cr_assert_eq(ebb(RUN), 0);
+	free(path);
+}
+
+/* ---- failures ---- */
+
+/* Start "ebb ARGUMENTS" without waiting. */
+static pid_t start(const char *arguments)
+{
+	char *line = ebb_xprintf("cd %s && exec %s %s >out 2>&1", dir, getenv("EBB_EXE"), arguments);
+	pid_t pid = fork();
+
+	cr_assert_geq(pid, 0);
+	if (pid == 0) {
+		execl("/bin/sh", "sh", "-c", line, NULL);
+		_exit(127);
+	}
+	free(line);
+	return pid;
+}
+
+/* A child of the process; 0: none yet. */
+static pid_t child_of(pid_t pid)
+{
+	char *path = ebb_xprintf("/proc/%d/task/%d/children", (int)pid, (int)pid);
+	FILE *f = fopen(path, "r");
+	int child = 0;
+
+	if (f) {
+		if (fscanf(f, "%d", &child) != 1)
+			child = 0;
+		fclose(f);
+	}
+	free(path);
+	return child;
+}
+
+static void nap(void)
+{
+	nanosleep(&(struct timespec){0, 5 * 1000 * 1000}, NULL);
+}
+
+static int status_of(pid_t pid)
+{
+	int status;
+
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+#define LONG                                                                                       \
+	"run e.yaml --out r " SMALL "pretrain.steps=10 train.steps=100000 eval.cadence=0 "         \
+	"run.checkpoint_s=0.05 --jobs 1 "
+
+/* Wait until a state of the trial is on disk. */
+static void wait_for_checkpoint(void)
+{
+	char *path = path_of("r/checkpoints");
+
+	for (int i = 0; i < 2000; i++, nap()) {
+		DIR *d = opendir(path);
+		struct dirent *e;
+		int seen = 0;
+
+		while (d && (e = readdir(d)))
+			seen += strlen(e->d_name) == 19 && strstr(e->d_name, ".h5") != NULL;
+		if (d)
+			closedir(d);
+		if (seen) {
+			free(path);
+			return;
+		}
+	}
+	cr_assert_fail("no checkpoint after 10 s");
+}
+
+Test(growth, a_crashed_worker_fails_its_trial_and_the_next_run_goes_on)
+{
+	pid_t pid, worker;
+
+	put("e.yaml", "name: e\nseeds: 1\n");
+	pid = start(LONG "train.prompts=4");
+	wait_for_checkpoint();
+	worker = child_of(pid);
+	cr_assert_gt(worker, 0);
+	kill(worker, SIGSEGV);
+	cr_assert_eq(status_of(pid), 1);
+	cr_assert_eq(ebb("status r --json"), 0);
+	says("\"failed\"");
+	says("signal 11");
+	pid = start(LONG "train.prompts=4");
+	for (int i = 0; i < 2000 && events("resumed") == 0; i++)
+		nap();
+	cr_expect_eq(events("resumed"), 1);
+	kill(pid, SIGTERM);
+	cr_assert_eq(status_of(pid), 1);
+	cr_assert_eq(ebb("status r --json"), 0);
+	says("\"stale\"");
+	says("\"attempt\":2");
+}
+
+Test(growth, a_second_interrupt_leaves_at_once)
+{
+	struct timespec a, b;
+	pid_t pid;
+
+	put("e.yaml", "name: e\nseeds: 1\n");
+	/* a step that takes long: many prompts */
+	pid = start(LONG "train.prompts=2048 train.group=16");
+	for (int i = 0; i < 2000 && events("started") == 0; i++)
+		nap();
+	kill(pid, SIGINT);
+	nap();
+	nap();
+	kill(pid, SIGINT);
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	cr_assert_eq(status_of(pid), 1);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	cr_expect_lt(b.tv_sec - a.tv_sec, 20);
+}
+
+Test(growth, a_base_that_fails_fails_its_trials_once)
+{
+	pid_t pid, worker = 0;
+
+	put("e.yaml", "name: e\nsweep: {algorithm: [grpo, dapo]}\nseeds: 1\n");
+	pid = start("run e.yaml --out r " SMALL "pretrain.steps=1000000 train.steps=1");
+	for (int i = 0; i < 2000 && !worker; i++, nap())
+		worker = child_of(pid);
+	kill(worker, SIGKILL);
+	cr_assert_eq(status_of(pid), 1);
+	cr_assert_eq(ebb("status r --json"), 0);
+	says("\"failed\":2");
+	says("its base policy could not be made");
+	cr_assert_eq(events("started"), 0);
+}
+
+Test(growth, read_only_directory)
+{
+	if (geteuid() == 0)
+		cr_skip_test("root may write everywhere");
+	put("e.yaml", "name: e\nseeds: 1\n");
+	cr_assert_eq(ebb(RUN), 0);
+	{
+		char *path = path_of("r");
+
+		chmod(path, 0500);
+		cr_expect_eq(ebb(RUN "seeds=2"), 2);
+		says("cannot write");
+		chmod(path, 0700);
+		free(path);
+	}
+}
+
+Test(growth, too_little_memory_fails_one_trial_with_the_remedy)
+{
+	char *line;
+
+	put("e.yaml", "name: e\nseeds: 1\nsweep: {train.prompts: [4, 65536]}\n");
+	line = ebb_xprintf("cd %s && ulimit -v 300000 && exec %s run e.yaml --out r " SMALL
+			   "pretrain.steps=10 train.group=64 train.steps=2 >out 2>&1",
+			   dir, getenv("EBB_EXE"));
+	if (getenv("ASAN_OPTIONS"))
+		cr_skip_test("the sanitizer needs all of the address space");
+	cr_assert_eq(WEXITSTATUS(system(line)), 1);
+	free(line);
+	cr_assert_eq(ebb("status r --json"), 0);
+	says("\"done\"");
+	says("\"failed\"");
+	cr_assert(strstr(output.data, "allocate") || strstr(output.data, "memory"), "%s",
+		  output.data);
+}
+
+/* A file from the future, as after a clock that was set back, and one from long ago. */
+Test(growth, clocks_decide_nothing)
+{
+	put("e.yaml", "name: e\nseeds: 2\n");
+	cr_assert_eq(ebb(RUN), 0);
+	{
+		char *line = ebb_xprintf("cd %s/r && find . -type f -exec touch -d 2060-01-01 {} +",
+					 dir);
+
+		cr_assert_eq(system(line), 0);
+		free(line);
+	}
+	cr_assert_eq(ebb(RUN "seeds=3"), 0);
+	says("3 trials: 2 were finished, 1 done now");
+	cr_assert_eq(ebb("status r"), 0);
+	says("done");
+}

@@ -1,0 +1,648 @@
+/*
+ * The commands that look at a run, from outside: status, watch, diff, verify. Some while another
+ * process writes it, some on records that somebody has changed. EBB_EXE names the program.
+ */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/buf.h"
+#include "base/file.h"
+#include "record/scope.h"
+#include "record/standing.h"
+
+static char dir[] = "/tmp/ebb-runs-XXXXXX";
+static struct ebb_buf output; /* stdout and stderr of the last command */
+
+static void make_dir(void)
+{
+	cr_assert_not_null(mkdtemp(dir));
+	cr_assert_not_null(getenv("EBB_EXE"), "EBB_EXE is not set; run through meson test");
+	/* what a command leaves behind is then in sight */
+	setenv("TMPDIR", dir, 1);
+}
+
+static void remove_dir(void)
+{
+	char *line = ebb_xprintf("rm -rf %s", dir);
+
+	cr_expect_eq(system(line), 0);
+	free(line);
+	ebb_buf_release(&output);
+}
+
+TestSuite(runs, .init = make_dir, .fini = remove_dir, .timeout = 240);
+
+static int shell(const char *line)
+{
+	char *all = ebb_xprintf("cd %s && %s", dir, line);
+	int status = system(all);
+
+	free(all);
+	return status;
+}
+
+/* Run "ebb ARGUMENTS" in the test's own folder; returns the exit status. */
+static int ebb(const char *arguments)
+{
+	char *line = ebb_xprintf("cd %s && %s %s 2>&1", dir, getenv("EBB_EXE"), arguments);
+	FILE *f = popen(line, "r");
+	char chunk[4096];
+	size_t n;
+	int status;
+
+	cr_assert_not_null(f);
+	ebb_buf_reset(&output);
+	ebb_buf_puts(&output, "");
+	while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
+		ebb_buf_add(&output, chunk, n);
+	status = pclose(f);
+	free(line);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void says(const char *text)
+{
+	cr_assert(strstr(output.data, text), "expected '%s' in:\n%s", text, output.data);
+}
+
+/* What a command wrote into the file "out". */
+static void read_out(void)
+{
+	char *path = ebb_path_join(dir, "out"), *text;
+	struct ebb_err err;
+	size_t n;
+
+	cr_assert_eq(ebb_file_read(path, 1 << 20, &text, &n, &err), 0);
+	ebb_buf_reset(&output);
+	ebb_buf_puts(&output, text);
+	free(text);
+	free(path);
+}
+
+static void says_not(const char *text)
+{
+	cr_assert(!strstr(output.data, text), "did not expect '%s' in:\n%s", text, output.data);
+}
+
+#define TINY                                                                                       \
+	"model.width=16 model.heads=2 model.ffn=32 model.layers=1 pretrain.steps=10 "              \
+	"pretrain.warmup=2 pretrain.batch=16 train.prompts=4 train.group=4 train.minibatches=2 "   \
+	"eval.questions=8 eval.samples=2 "
+#define SHORT TINY "train.steps=6 "
+#define LONG  TINY "train.steps=10000000 "
+
+static void run(const char *arguments)
+{
+	cr_assert_eq(ebb(arguments), 0, "%s", output.data);
+}
+
+/* The id of the trial of this arm and seed, as ebb status tells it. */
+static void id_of(const char *run_dir, const char *arm, const char *seed, char id[EBB_ID_MAX])
+{
+	char *line = ebb_xprintf("status %s", run_dir), *want = ebb_xprintf("  %s", arm), *at;
+
+	cr_assert_eq(ebb(line), 0);
+	for (at = output.data; (at = strstr(at, want)) != NULL; at++)
+		if (strncmp(at + strlen(want) + strspn(at + strlen(want), " "), seed,
+			    strlen(seed)) == 0)
+			break;
+	cr_assert_not_null(at, "no %s seed %s in\n%s", arm, seed, output.data);
+	memcpy(id, at - (EBB_ID_MAX - 1), EBB_ID_MAX - 1);
+	id[EBB_ID_MAX - 1] = 0;
+	free(want);
+	free(line);
+}
+
+/* Add a little to one number of a finished trial. Like every program that writes into a file, this
+ * drops its seal. */
+static void tamper(const char *run_dir, const char *id, const char *dataset, int row)
+{
+	struct ebb_h5scope h5 = EBB_H5SCOPE_INIT;
+	char *path = ebb_xprintf("%s/%s/trials/%s.h5", dir, run_dir, id);
+	hsize_t start = (hsize_t)row, one = 1;
+	hid_t file, dset, space, memory;
+	double value;
+
+	ebb_record_setup();
+	file = ebb_h5_keep(&h5, H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT));
+	dset = ebb_h5_keep(&h5, H5Dopen2(file, dataset, H5P_DEFAULT));
+	space = ebb_h5_keep(&h5, H5Dget_space(dset));
+	memory = ebb_h5_keep(&h5, H5Screate_simple(1, &one, NULL));
+	cr_assert(file >= 0 && dset >= 0 && space >= 0 && memory >= 0);
+	cr_assert(H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, NULL, &one, NULL) >= 0);
+	cr_assert(H5Dread(dset, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, &value) >= 0);
+	value += 0.25;
+	cr_assert(H5Dwrite(dset, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, &value) >= 0);
+	ebb_h5scope_close(&h5);
+	free(path);
+}
+
+/* A sweep that would take hours, until `stop`. */
+static pid_t start_long_run(void)
+{
+	pid_t pid = fork();
+	char *line;
+
+	if (pid == 0) {
+		setpgid(0, 0);
+		line = ebb_xprintf("cd %s && exec %s run algorithm=grpo,dapo seeds=2 --jobs 2 " LONG
+				   "--out live >/dev/null 2>&1",
+				   dir, getenv("EBB_EXE"));
+		execl("/bin/sh", "sh", "-c", line, NULL);
+		_exit(9);
+	}
+	for (int i = 0; i < 600; i++) {
+		if (ebb("status live") == 0 && strstr(output.data, "2 running") &&
+		    !strstr(output.data, " 0/10000000"))
+			return pid;
+		usleep(50 * 1000);
+	}
+	kill(pid, SIGKILL);
+	cr_assert_fail("no trial is running after 30 s:\n%s", output.data);
+	return pid;
+}
+
+static void stop(pid_t pid, int signal)
+{
+	int status;
+
+	kill(pid, signal);
+	waitpid(pid, &status, 0);
+	for (int i = 0; i < 500 && kill(-pid, 0) == 0; i++)
+		usleep(20 * 1000);
+}
+
+/* ---- usage ---- */
+
+Test(runs, usage_and_bad_input)
+{
+	static const struct {
+		const char *arguments, *want;
+	} bad[] = {
+		{"status", "name the run directory"},
+		{"status nowhere", "no run directory 'nowhere'"},
+		{"status . --jsn", "unknown option '--jsn'"},
+		{"status a b", "'b' is too much"},
+		{"status .", "holds no run"},
+		{"watch", "name the run directory"},
+		{"watch nowhere", "no run directory 'nowhere'"},
+		{"watch r --interval", "--interval needs a value"},
+		{"watch r --interval 0", "from 0.1 to 3600"},
+		{"watch r --interval soon", "from 0.1 to 3600"},
+		{"diff", "name two runs"},
+		{"diff a", "name two runs"},
+		{"diff a b c", "'c' is too much"},
+		{"diff nowhere nowhere", "no run directory 'nowhere'"},
+		{"verify", "name the run directory"},
+		{"verify nowhere", "no run directory 'nowhere'"},
+		{"verify r --jobs 0", "from 1 to 4096"},
+		{"verify r --from x", "from 0 to"},
+		{"verify r --from", "--from needs a value"},
+	};
+	static const char *const help[] = {"status", "watch", "diff", "verify"};
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		cr_assert_eq(ebb(bad[i].arguments), 2, "%s\n%s", bad[i].arguments, output.data);
+		says(bad[i].want);
+	}
+	for (size_t i = 0; i < sizeof help / sizeof *help; i++) {
+		char *line = ebb_xprintf("%s --help", help[i]);
+
+		cr_assert_eq(ebb(line), 0);
+		says("exit status");
+		says("usage: ebb ");
+		free(line);
+	}
+}
+
+/* ---- status ---- */
+
+Test(runs, status_of_a_finished_run)
+{
+	run("run algorithm=grpo,dapo seeds=2 " SHORT "--out r");
+	run("status r");
+	says("4 trials: 4 done; no ebb run is at work here");
+	says("grpo   101  done    6/6         1");
+	says_not("\033");
+	run("status r/run.h5 --json");
+	says("\"working\":false");
+	says("\"counts\":{\"queued\":0,\"running\":0,\"done\":4");
+	says("\"arm\":\"dapo\",\"seed\":101,\"state\":\"done\",\"step\":6,\"steps\":6,\"attempt\":"
+	     "1");
+	says("\"cause\":null");
+}
+
+/* Two names for the same options: one trial, one line. */
+Test(runs, a_trial_that_two_arms_share_counts_once)
+{
+	cr_assert_eq(shell("printf 'name: twins\\nalgorithms:\\n  one: {from: grpo}\\n"
+			   "  two: {from: grpo}\\nsweep: {algorithm: [one, two]}\\nseeds: 2\\n' "
+			   ">twins.yaml"),
+		     0);
+	run("run twins.yaml " SHORT "--out r");
+	run("status r");
+	says("2 trials: 2 done");
+	run("diff r r");
+	says("trials: 2 in both");
+}
+
+Test(runs, a_damaged_index_is_said_to_be_so)
+{
+	run("run algorithm=grpo seeds=1 " SHORT "--out r");
+	cr_assert_eq(shell("printf '\\377' | dd of=r/run.h5 bs=1 seek=3000 conv=notrunc "
+			   "2>/dev/null"),
+		     0);
+	cr_assert_eq(ebb("status r"), 2);
+	says("r/run.h5");
+	says("damaged");
+	cr_assert_eq(ebb("watch r"), 2);
+	says("damaged");
+	cr_assert_eq(shell("truncate -s 100 r/run.h5"), 0);
+	cr_assert_eq(ebb("status r"), 2);
+	cr_assert_eq(ebb("verify r"), 2);
+	says("r/run.h5");
+}
+
+Test(runs, failed_and_queued_trials_have_their_states)
+{
+	char id[EBB_ID_MAX], other[EBB_ID_MAX], *line, *run_dir = ebb_path_join(dir, "r");
+	struct ebb_err err;
+
+	run("run algorithm=grpo seeds=3 " SHORT "--out r");
+	id_of("r", "grpo", "100", id);
+	id_of("r", "grpo", "102", other);
+	line = ebb_xprintf("rm r/trials/%s.h5 r/trials/%s.h5 r/checkpoints/%s* r/checkpoints/%s*",
+			   id, other, id, other);
+	shell(line);
+	cr_assert_eq(ebb_standing_fail(run_dir, id, 2, "no room left for the file", &err), 0);
+	run("status r");
+	says("3 trials: 1 done, 1 failed, 1 queued");
+	says("the same ebb run command continues");
+	says("no room left for the file");
+	run("status r --json");
+	says("\"state\":\"failed\"");
+	says("\"cause\":\"no room left for the file\"");
+	says("\"state\":\"queued\",\"step\":null,\"steps\":null,\"attempt\":0,\"resume\":null,"
+	     "\"reward\":null,\"entropy\":null,\"age_s\":null");
+	free(line);
+	free(run_dir);
+}
+
+/* What others see of a run at work, and of one that was killed. */
+Test(runs, a_run_at_work_and_what_a_kill_leaves)
+{
+	pid_t pid = start_long_run();
+
+	run("status live");
+	says("4 trials: 2 running, 2 queued; an ebb run is at work here");
+	run("status live --json");
+	says("\"working\":true");
+	run("watch live --once");
+	says("an ebb run is at work");
+	says("tokens/s");
+	says("left");
+	says("actor/entropy (nats)");
+	says("a grpo   b dapo");
+	stop(pid, SIGKILL);
+	run("status live");
+	says("4 trials: 2 stale, 2 queued; no ebb run is at work here; the same ebb run command "
+	     "continues");
+	/* nothing runs: one line, then the end */
+	run("watch live");
+	says("Z ");
+	says("2 stale");
+	cr_assert_eq(strchr(output.data, '\n') - output.data + 1, (long)output.len);
+}
+
+/* ---- watch ---- */
+
+Test(runs, watch_draws_in_what_the_terminal_can_show)
+{
+	run("run algorithm=grpo,dapo seeds=2 " SHORT "--out r");
+	run("watch r --once");
+	says("actor/entropy (nats)");
+	says("reward/mean (reward)");
+	says("\xe2\xa0"); /* braille */
+	says("ab\n");     /* two curves that end in one place */
+	says_not("\033");
+	setenv("LC_ALL", "C", 1);
+	run("watch r --once --metric accuracy");
+	says("eval/accuracy (share)");
+	for (size_t i = 0; i < output.len; i++)
+		cr_assert(output.data[i] == '\n' ||
+				  (output.data[i] >= ' ' && output.data[i] <= '~'),
+			  "byte %d at %zu", output.data[i], i);
+	run("watch r --once --metric shortcut_frac"); /* a curve of the task's own */
+	says("task/shortcut_frac");
+	cr_assert_eq(ebb("watch r --once --metric acuracy"), 2);
+	says("did you mean 'accuracy'?");
+	cr_assert_eq(ebb("watch r --once --metric position/entropy"), 2);
+	says("not a curve");
+}
+
+struct terminal {
+	pid_t pid;
+	int fd;
+};
+
+/* "ebb watch live" on a terminal of its own. */
+static struct terminal watch_live(void)
+{
+	struct winsize size = {.ws_row = 40, .ws_col = 120};
+	struct terminal t;
+
+	t.pid = forkpty(&t.fd, NULL, NULL, &size);
+	cr_assert(t.pid >= 0);
+	if (t.pid == 0) {
+		setenv("TERM", "xterm-256color", 1);
+		if (chdir(dir) == 0)
+			execl(getenv("EBB_EXE"), "ebb", "watch", "live", "--interval", "0.2", NULL);
+		_exit(9);
+	}
+	ebb_buf_reset(&output);
+	ebb_buf_puts(&output, "");
+	return t;
+}
+
+/* Collect what appears until the text is there; false: it ended, or 20 s passed. */
+static bool appears(const struct terminal *t, const char *text)
+{
+	char chunk[4096];
+
+	for (int i = 0; i < 200; i++) {
+		struct pollfd p = {.fd = t->fd, .events = POLLIN};
+		ssize_t n;
+
+		if (text && strstr(output.data, text))
+			return true;
+		if (poll(&p, 1, 100) <= 0)
+			continue;
+		n = read(t->fd, chunk, sizeof chunk);
+		if (n <= 0)
+			break;
+		ebb_buf_add(&output, chunk, (size_t)n);
+	}
+	return text && strstr(output.data, text);
+}
+
+static int end_of(const struct terminal *t)
+{
+	int status = -1;
+
+	appears(t, NULL);
+	waitpid(t->pid, &status, 0);
+	close(t->fd);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+#define ENTER "\033[?1049h"
+#define LEAVE "\033[?25h\033[?1049l"
+
+static void type(const struct terminal *t, const char *key)
+{
+	cr_assert_eq(write(t->fd, key, 1), 1);
+}
+
+Test(runs, a_live_picture_leaves_the_terminal_as_it_was)
+{
+	struct winsize small = {.ws_row = 24, .ws_col = 60};
+	pid_t pid = start_long_run();
+	struct terminal t = watch_live();
+
+	/* Ctrl-C, after the window became smaller */
+	cr_assert(appears(&t, "reward/mean"), "%s", output.data);
+	says(ENTER "\033[?25l");
+	says("\033[0;38;5;"); /* colours of curves */
+	ebb_buf_reset(&output);
+	ebb_buf_puts(&output, "");
+	cr_assert_eq(ioctl(t.fd, TIOCSWINSZ, &small), 0);
+	cr_assert(appears(&t, "step"), "%s", output.data);
+	type(&t, "\003");
+	cr_assert_eq(end_of(&t), 0);
+	cr_assert(output.len > strlen(LEAVE) &&
+			  strcmp(output.data + output.len - strlen(LEAVE), LEAVE) == 0,
+		  "it ends in: %s", output.data + (output.len > 40 ? output.len - 40 : 0));
+
+	/* q does the same, and NO_COLOR is heard */
+	setenv("NO_COLOR", "1", 1);
+	t = watch_live();
+	cr_assert(appears(&t, "reward/mean"), "%s", output.data);
+	says_not("38;5;");
+	type(&t, "q");
+	cr_assert_eq(end_of(&t), 0);
+	says(LEAVE);
+
+	/* when the run ends, the last picture stays on the ordinary screen */
+	t = watch_live();
+	cr_assert(appears(&t, "reward/mean"), "%s", output.data);
+	stop(pid, SIGKILL);
+	cr_assert_eq(end_of(&t), 0);
+	cr_assert_not_null(strstr(output.data, LEAVE));
+	cr_assert_not_null(strstr(strstr(output.data, LEAVE), "2 stale"), "%s", output.data);
+}
+
+/* ---- diff ---- */
+
+Test(runs, diff_of_equal_runs_and_of_unequal_ones)
+{
+	char id[EBB_ID_MAX], *line;
+
+	run("run algorithm=grpo,dapo seeds=2 " SHORT "--out a --jobs 1");
+	run("run algorithm=grpo,dapo seeds=2 " SHORT "--out b --jobs 2");
+	run("diff a b");
+	says("definitions: the same");
+	says("4 in both, 0 only in a, 0 only in b");
+	says("all trials in both agree bit for bit");
+	run("diff a b --json");
+	says("\"options\":[]");
+	says("\"agree\":true}\n");
+
+	/* one number of one trial */
+	id_of("b", "dapo", "101", id);
+	tamper("b", id, "actor/entropy", 4);
+	cr_assert_eq(ebb("diff a b"), 1);
+	says(id);
+	says("dapo seed 101: 1 of ");
+	says("first at step 4 in actor/entropy");
+	says("3 of 4 agree bit for bit");
+	cr_assert_eq(ebb("diff a b --json"), 1);
+	says("\"differing\":1,\"only_a\":0,\"only_b\":0,\"first_step\":4,\"dataset\":\"actor/"
+	     "entropy\"");
+	line = ebb_xprintf("diff a/trials/%s.h5 b/trials/%s.h5", id, id);
+	cr_assert_eq(ebb(line), 1);
+	says("definitions: the same");
+	says("first at step 4 in actor/entropy");
+	free(line);
+	line = ebb_xprintf("diff a b/trials/%s.h5", id);
+	cr_assert_eq(ebb(line), 2);
+	says("give two of a kind");
+	free(line);
+	/* times and speeds do not count */
+	id_of("b", "grpo", "100", id);
+	tamper("b", id, "timing_s/step", 1);
+	line = ebb_xprintf("diff a/trials/%s.h5 b/trials/%s.h5", id, id);
+	run(line);
+	says("agree bit for bit");
+	free(line);
+}
+
+Test(runs, diff_names_what_the_definitions_do_not_share)
+{
+	run("run algorithm=grpo,dapo seeds=2 " SHORT "--out a");
+	run("run algorithm=grpo,gspo seeds=3 " SHORT "record.snapshot=2 --out b");
+	cr_assert_neq(ebb("diff a b"), 2);
+	says("definitions: they differ");
+	says("record.snapshot");
+	says("arm 'dapo' only in a");
+	says("arm 'gspo' only in b");
+	says("seed only in b: 102");
+	run("run algorithm=grpo,dapo seeds=2 " SHORT "lr=0.001 --out c");
+	cr_assert_eq(ebb("diff a c"), 1);
+	says("train.lr                 (default) against 0.001  (every arm)");
+	says("nothing to compare");
+	cr_assert_eq(ebb("diff a c --json"), 1);
+	says("{\"key\":\"train.lr\",\"a\":null,\"b\":\"0.001\",\"arms\":[\"grpo\",\"dapo\"]}");
+}
+
+/* ---- verify ---- */
+
+/* Nothing of ours is left in TMPDIR, which is the test's folder. */
+static void left_nothing(void)
+{
+	cr_assert_neq(shell("ls -d ebb-verify-* >/dev/null 2>&1"), 0, "a folder was left behind");
+}
+
+Test(runs, verify_agrees_or_names_the_first_difference)
+{
+	char id[EBB_ID_MAX], *line;
+
+	run("run algorithm=grpo,dapo seeds=2 " SHORT "record.states=2 --out r");
+	run("verify r --jobs 2");
+	says("all trials agree bit for bit");
+	left_nothing();
+	id_of("r", "grpo", "100", id);
+	tamper("r", id, "actor/step_in_batch", 7); /* two updates a step */
+	cr_assert_eq(ebb("verify r"), 1);
+	says(id);
+	says("grpo seed 100: differs first at step 3 in actor/step_in_batch: 1.25 against 1 ");
+	says("recorded against recomputed");
+	says("3 of 4 trials agree");
+	left_nothing();
+	line = ebb_xprintf("verify r %.8s --from 4 --json", id);
+	cr_assert_eq(ebb(line), 1);
+	says("\"from\":4");
+	says("\"agree\":false,");
+	says("\"first_step\":3,\"dataset\":\"actor/step_in_batch\"");
+	free(line);
+	id_of("r", "grpo", "101", id);
+	line = ebb_xprintf("verify r %s --from 4", id);
+	run(line);
+	says("the trial agrees bit for bit");
+	free(line);
+	line = ebb_xprintf("verify r %s --from 3", id);
+	cr_assert_eq(ebb(line), 2);
+	says("no state of trial");
+	says("there are states of step");
+	free(line);
+	left_nothing();
+}
+
+Test(runs, verify_refuses_what_it_cannot_do)
+{
+	char id[EBB_ID_MAX], *line;
+
+	run("run algorithm=grpo,dapo seeds=4 " SHORT "--out r");
+	cr_assert_eq(ebb("verify r zzz"), 2);
+	says("no trial 'zzz'");
+	cr_assert_eq(ebb("verify r ''"), 2);
+	says("begins more than one id");
+	id_of("r", "grpo", "100", id);
+	line = ebb_xprintf("rm r/trials/%s.h5", id);
+	shell(line);
+	free(line);
+	line = ebb_xprintf("verify r %s", id);
+	cr_assert_eq(ebb(line), 2);
+	says("is not finished");
+	free(line);
+	line = ebb_xprintf("verify r/trials/%s.h5", id);
+	cr_assert_eq(ebb(line), 2);
+	free(line);
+	cr_assert_eq(shell("TMPDIR=/nowhere $EBB_EXE verify r 2>out"), 2 << 8);
+	read_out();
+	says("set TMPDIR");
+	left_nothing();
+}
+
+/* A build whose tables resolve the same text to other options must say so, not compare. */
+Test(runs, verify_says_when_the_definition_no_longer_gives_the_trial)
+{
+	struct ebb_h5scope h5 = EBB_H5SCOPE_INIT;
+	char *path = ebb_path_join(dir, "r/run.h5");
+	struct ebb_err err;
+	hid_t file;
+
+	run("run algorithm=grpo seeds=1 " SHORT "--out r");
+	ebb_record_setup();
+	file = ebb_h5_keep(&h5, H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT));
+	cr_assert(file >= 0);
+	cr_assert_eq(
+		ebb_h5_put_str(file, "overrides", "algorithm=grpo\nseeds=1\ntrain.lr=0.5\n", &err),
+		0);
+	ebb_h5scope_close(&h5);
+	cr_assert_eq(ebb("verify r"), 2);
+	says("reads the definition of 'r' differently");
+	file = ebb_h5_keep(&h5, H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT));
+	cr_assert_eq(
+		ebb_h5_put_str(file, "overrides", "algorithm=grpo\ntrain.leaning_rate=1\n", &err),
+		0);
+	ebb_h5scope_close(&h5);
+	cr_assert_eq(ebb("verify r"), 2);
+	says("cannot read the definition of 'r'");
+	left_nothing();
+	free(path);
+}
+
+/* Truncated weights of 1e300 overflow the gradient at the first update. */
+Test(runs, a_diverged_trial_diverges_again)
+{
+	run("run algorithm=grpo seeds=1 tis.kind=token-trunc tis.min=1e300 tis.max=1e301 "
+	    "reward.source=random " SHORT "--out r");
+	run("status r");
+	says("1 diverged");
+	says("not finite");
+	run("verify r");
+	says("agrees bit for bit");
+}
+
+Test(runs, an_interrupted_verify_leaves_nothing)
+{
+	int status;
+	pid_t pid;
+
+	run("run algorithm=grpo seeds=2 " TINY "train.steps=3000 --out r");
+	pid = fork();
+	if (pid == 0) {
+		if (chdir(dir) == 0 && freopen("out", "w", stdout) && freopen("out2", "w", stderr))
+			execl(getenv("EBB_EXE"), "ebb", "verify", "r", "--jobs", "1", NULL);
+		_exit(9);
+	}
+	for (int i = 0; i < 500; i++) { /* until a worker is at it */
+		if (shell("ls ebb-verify-*/trials/*.part >/dev/null 2>&1") == 0)
+			break;
+		usleep(5000);
+	}
+	kill(pid, SIGINT);
+	waitpid(pid, &status, 0);
+	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1, "%d", status);
+	left_nothing();
+	read_out();
+	says("interrupted");
+}
