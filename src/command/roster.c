@@ -3,11 +3,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 #include "base/file.h"
+#include "record/about.h"
+#include "record/pack.h"
 
 /* ---- the list ---- */
 
@@ -100,8 +103,7 @@ static bool is_held(const char *dir)
 	return held;
 }
 
-static double last_value(const struct ebb_run *run, int arm, int seed, const char *name,
-			 int64_t *rows)
+static double last_value(const struct ebb_run *run, int arm, int seed, const char *name)
 {
 	struct ebb_array a;
 	struct ebb_err ignored;
@@ -111,24 +113,41 @@ static double last_value(const struct ebb_run *run, int arm, int seed, const cha
 		return value;
 	if (a.rank == 1 && a.dim[0] > 0)
 		value = a.value[a.dim[0] - 1];
-	*rows = a.dim[0];
 	ebb_array_release(&a);
 	return value;
 }
 
-/* A trial that a packed index holds has no files to tell of it. */
+static int64_t number_of(const struct ebb_about_rows *rows, const char *key, int64_t otherwise)
+{
+	const char *text = ebb_about_get(rows, key);
+
+	return text ? strtoll(text, NULL, 10) : otherwise;
+}
+
+/* A trial that a packed index holds has no files to tell of it: it tells itself. */
 static void look_inside(const struct ebb_run *run, struct ebb_roster_row *row)
 {
 	struct ebb_standing *s = &row->standing;
-	char status[16];
+	char *path = ebb_trial_path(run->dir, row->id);
+	struct ebb_about about = {0};
 	struct ebb_err ignored;
 
-	if (ebb_run_status(run, row->arm, row->seed, status, &ignored) < 0)
-		return;
-	s->state = strcmp(status, "diverged") == 0 ? EBB_STATE_DIVERGED : EBB_STATE_DONE;
-	s->reward = last_value(run, row->arm, row->seed, "reward/mean", &s->step);
-	s->entropy = last_value(run, row->arm, row->seed, "actor/entropy", &s->step);
-	s->age_s = NAN;
+	if (ebb_about_read(&about, path, EBB_ABOUT_TRIAL, &ignored) == 0) {
+		const char *status = ebb_about_get(&about.root, "status");
+		const char *cause = ebb_about_get(&about.root, "cause");
+
+		s->state = status && strcmp(status, "diverged") == 0 ? EBB_STATE_DIVERGED
+								     : EBB_STATE_DONE;
+		s->step = number_of(&about.root, "stopped_at_step", -1);
+		s->steps = number_of(&about.option, "train.steps", -1);
+		s->attempt = (int)number_of(&about.root, "attempt", 1);
+		s->reward = last_value(run, row->arm, row->seed, "reward/mean");
+		s->entropy = last_value(run, row->arm, row->seed, "actor/entropy");
+		s->age_s = NAN;
+		snprintf(s->cause, sizeof s->cause, "%s", cause ? cause : "");
+	}
+	ebb_about_release(&about);
+	free(path);
 }
 
 static void look(struct ebb_roster *r, struct ebb_roster_row *row)

@@ -28,7 +28,9 @@ static const char help[] =
 	"resume is the step of the last checkpoint, which a trial that is killed now continues "
 	"from;\n"
 	"reward and entropy (nats) are those of the last rollout batch; age is the time since the\n"
-	"trial's files last changed. Text is fitted to the terminal; into a pipe it goes whole.\n\n"
+	"trial's files last changed. On a narrow terminal attempts, resume and age are left out "
+	"and\n"
+	"long texts cut; into a pipe everything goes whole.\n\n"
 	"exit status: 0, 2 usage or a run that cannot be read\n";
 
 struct request {
@@ -141,72 +143,105 @@ static int most(int a, int b)
 	return a > b ? a : b;
 }
 
-/* What a terminal of this width leaves for the labels and, where there are any, the causes. */
-static void fit(const struct ebb_roster *r, int width, int digits, int *label, int *cause)
+/* How the table is fitted to a terminal. */
+struct layout {
+	int digits;       /* of an id                                     */
+	int label, cause; /* columns they may take; cause 0: nobody has one */
+	bool brief;       /* without attempts, resume and age             */
+};
+
+/* Columns the table takes besides labels and causes, gaps included. */
+static int fixed_columns(const struct ebb_roster *r, const struct layout *l)
 {
-	int seed = 4, step = 4, labels = 3, causes = 0, room;
+	int seed = 4, step = 4, state = 8, reward = 6, entropy = 7;
+	int others = l->brief ? 0 : 8 + 6 + 6 + 3 * 2, gaps = 6 + (l->cause > 0);
 	char text[48];
 
 	for (int i = 0; i < r->n; i++) {
-		labels = most(labels, ebb_text_width(ebb_roster_label(r, i)));
-		causes = most(causes, ebb_text_width(r->row[i].standing.cause));
 		seed = most(seed, snprintf(text, sizeof text, "%llu",
 					   (unsigned long long)ebb_roster_seed(r, i)));
 		step_text(text, &r->row[i].standing);
 		step = most(step, (int)strlen(text));
 	}
-	*label = labels;
-	*cause = causes;
-	if (width == 0)
-		return;
-	/* state, attempts, resume, reward, entropy, age and the gaps between all columns */
-	room = width - digits - seed - step - (8 + 8 + 6 + 6 + 7 + 6) - 2 * (9 + (causes > 0));
-	if (labels + causes <= room)
-		return;
-	*cause = causes > 0 ? most(CAUSE_MIN, room - labels) : 0;
-	*label = most(LABEL_MIN, room - *cause);
+	return l->digits + seed + state + step + reward + entropy + others + 2 * gaps;
+}
+
+/* First ids become short, then columns go that --json has, then texts are cut. */
+static struct layout fit(const struct ebb_roster *r, int width)
+{
+	struct layout l = {.digits = EBB_ID_MAX - 1, .label = 3};
+	int room;
+
+	for (int i = 0; i < r->n; i++) {
+		l.label = most(l.label, ebb_text_width(ebb_roster_label(r, i)));
+		l.cause = most(l.cause, ebb_text_width(r->row[i].standing.cause));
+	}
+	if (width == 0 || l.label + l.cause <= width - fixed_columns(r, &l))
+		return l;
+	l.digits = short_digits(r);
+	l.brief = l.label + (l.cause > CAUSE_MIN ? CAUSE_MIN : l.cause) >
+		  width - fixed_columns(r, &l);
+	room = width - fixed_columns(r, &l);
+	if (l.label + l.cause > room && l.cause > 0)
+		l.cause = most(CAUSE_MIN, room - l.label);
+	if (l.label + l.cause > room)
+		l.label = most(LABEL_MIN, room - l.cause);
+	return l;
+}
+
+static void put_count(struct ebb_table *t, int64_t n)
+{
+	if (n >= 0)
+		ebb_table_cell(t, "%lld", (long long)n);
+	else
+		ebb_table_cell(t, "-");
+}
+
+static void put_elided(struct ebb_table *t, const char *text, int room)
+{
+	char *cut = elide(text, room);
+
+	ebb_table_cell(t, "%s", cut);
+	free(cut);
+}
+
+static void put_row(struct ebb_table *t, const struct ebb_roster *r, int i, const struct layout *l)
+{
+	const struct ebb_standing *s = &r->row[i].standing;
+	char step[48], age[16];
+
+	step_text(step, s);
+	age_text(age, s->state == EBB_STATE_QUEUED ? (double)NAN : s->age_s);
+	ebb_table_cell(t, "%.*s", l->digits, r->row[i].id);
+	put_elided(t, ebb_roster_label(r, i), l->label);
+	ebb_table_cell(t, "%llu", (unsigned long long)ebb_roster_seed(r, i));
+	ebb_table_cell(t, "%s", ebb_state_word(s->state));
+	ebb_table_cell(t, "%s", step);
+	if (!l->brief) {
+		put_count(t, s->attempt);
+		put_count(t, s->resume);
+	}
+	ebb_table_number(t, s->reward, 3);
+	ebb_table_number(t, s->entropy, 3);
+	if (!l->brief)
+		ebb_table_cell(t, "%s", age);
+	if (l->cause > 0)
+		put_elided(t, s->cause, l->cause);
 }
 
 static void print_table(const struct ebb_roster *r)
 {
-	static const char *const head[] = {"trial",   "<arm",     "seed",   "<state",
-					   "step",    "attempts", "resume", "reward",
-					   "entropy", "age",      "<cause"};
-	int width = columns(), digits = EBB_ID_MAX - 1, label, cause;
+	static const char *const whole[] = {"trial",   "<arm",     "seed",   "<state",
+					    "step",    "attempts", "resume", "reward",
+					    "entropy", "age",      "<cause"};
+	static const char *const brief[] = {"trial", "<arm",   "seed",    "<state",
+					    "step",  "reward", "entropy", "<cause"};
+	struct layout l = fit(r, columns());
 	struct ebb_table t;
 
-	fit(r, width, digits, &label, &cause);
-	if (width > 0 && label == LABEL_MIN) {
-		digits = short_digits(r);
-		fit(r, width, digits, &label, &cause);
-	}
-	ebb_table_init(&t, cause > 0 ? 11 : 10, head);
-	for (int i = 0; i < r->n; i++) {
-		const struct ebb_standing *s = &r->row[i].standing;
-		char *name = elide(ebb_roster_label(r, i), label), step[48], age[16];
-
-		step_text(step, s);
-		age_text(age, s->state == EBB_STATE_QUEUED ? (double)NAN : s->age_s);
-		ebb_table_cell(&t, "%.*s", digits, r->row[i].id);
-		ebb_table_cell(&t, "%s", name);
-		ebb_table_cell(&t, "%llu", (unsigned long long)ebb_roster_seed(r, i));
-		ebb_table_cell(&t, "%s", ebb_state_word(s->state));
-		ebb_table_cell(&t, "%s", step);
-		ebb_table_cell(&t, "%d", s->attempt);
-		if (s->resume >= 0)
-			ebb_table_cell(&t, "%lld", (long long)s->resume);
-		else
-			ebb_table_cell(&t, "-");
-		ebb_table_number(&t, s->reward, 3);
-		ebb_table_number(&t, s->entropy, 3);
-		ebb_table_cell(&t, "%s", age);
-		free(name);
-		if (cause > 0) {
-			name = elide(s->cause, cause);
-			ebb_table_cell(&t, "%s", name);
-			free(name);
-		}
-	}
+	ebb_table_init(&t, (l.brief ? 7 : 10) + (l.cause > 0), l.brief ? brief : whole);
+	for (int i = 0; i < r->n; i++)
+		put_row(&t, r, i, &l);
 	ebb_table_print(&t, stdout);
 	ebb_table_release(&t);
 }

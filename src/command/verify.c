@@ -391,17 +391,16 @@ static void tell_build(const struct ebb_run *run, const struct chosen *c)
 			ebb_contrast_provenance(&rows, &about.provenance, &mine);
 			other = rows.n > 0;
 		}
-		if (other) {
-			fprintf(stderr, "ebb verify: note: trial %s was made by another build:",
+		if (other)
+			fprintf(stderr,
+				"ebb verify: note: trial %s was made by another build or on "
+				"another processor\n",
 				run->trial[c->cell[i]]);
-			for (int k = 0; k < rows.n; k++)
-				if (strchr(rows.row[k].key, '_') == NULL ||
-				    strcmp(rows.row[k].key, "git_diff") != 0)
-					fprintf(stderr, "%s %s '%.40s', now '%.40s'", k ? ";" : "",
-						rows.row[k].key, rows.row[k].a ? rows.row[k].a : "",
-						rows.row[k].b ? rows.row[k].b : "");
-			fprintf(stderr, "\n");
-		}
+		for (int k = 0; k < rows.n; k++)
+			if (strcmp(rows.row[k].key, "git_diff") != 0) /* pages of text */
+				fprintf(stderr, "  %s '%.60s', now '%.60s'\n", rows.row[k].key,
+					rows.row[k].a ? rows.row[k].a : "",
+					rows.row[k].b ? rows.row[k].b : "");
 		ebb_contrast_rows_release(&rows);
 		ebb_about_release(&about);
 		free(path);

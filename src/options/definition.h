@@ -79,7 +79,7 @@ struct ebb_item { /* an entry of figures: or claims:, kept as text */
 
 struct ebb_definition {
 	char *name, *about;
-	char *source;	   /* the files' texts as read; empty without a file         */
+	char *source;	   /* the file's text as read; of several, each below "# path" */
 	char **file;	   /* their paths, for marks                                 */
 	int n_files;
 	char *overrides;   /* the overrides as given, one a line                     */

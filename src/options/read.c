@@ -354,6 +354,11 @@ static void read_items(struct ebb_draft *d, yaml_document_t *doc, const yaml_nod
 		ebb_draft_error(d, ebb_node_mark(d, node), "'%s' must be a list", what);
 		return;
 	}
+	if (node->data.sequence.items.top - node->data.sequence.items.start > EBB_ENTRIES_MAX) {
+		ebb_draft_error(d, ebb_node_mark(d, node), "'%s' has more than %d entries", what,
+				EBB_ENTRIES_MAX);
+		return;
+	}
 	for (child = node->data.sequence.items.start; child < node->data.sequence.items.top;
 	     child++) {
 		const yaml_node_t *entry = yaml_document_get_node(doc, *child);

@@ -7,6 +7,8 @@
 #include <string.h>
 #include "options/draft.h"
 
+#define MERGED_SHOWN 8
+
 /* One point of the plain sweep in the making of arms. */
 struct making {
 	struct ebb_draft *d;
@@ -246,16 +248,23 @@ static int by_id(const void *a, const void *b)
 	return c ? c : x->index - y->index;
 }
 
+/* Labels differ, so no text comes twice; a few are enough to see which key it is. */
 static void note_merged(struct ebb_draft *d, const struct ebb_definition *def)
 {
+	int n = 0;
+
 	for (int a = 0; a < def->n_arms; a++) {
 		int first = def->plan[def->plan_of[(size_t)a * (size_t)def->n_seeds]].arm;
 
-		if (first != a)
-			ebb_draft_once(d, EBB_NOTE, d->whole,
-				       "arm '%s' is the same as '%s': it runs once",
-				       def->arm[a].label, def->arm[first].label);
+		if (first != a && ++n <= MERGED_SHOWN)
+			ebb_diag_add(d->diag, EBB_NOTE, d->whole,
+				     "arm '%s' is the same as '%s': it runs once",
+				     def->arm[a].label, def->arm[first].label);
 	}
+	if (n > MERGED_SHOWN)
+		ebb_diag_add(d->diag, EBB_NOTE, d->whole,
+			     "%d more arms are the same as others: they run once",
+			     n - MERGED_SHOWN);
 }
 
 static void make_plan(struct ebb_draft *d, struct ebb_definition *def)

@@ -126,10 +126,13 @@ static int get(struct ebb_h5scope *h5, hid_t loc, const char *name, H5T_class_t 
 	if (space < 0 || type < 0 || (count = H5Sget_simple_extent_npoints(space)) < 0)
 		return ebb_h5_fail(err, EBB_EFORMAT, "attribute '%s' is damaged", name);
 	if (H5Tget_class(type) != class || (class == H5T_STRING && H5Tis_variable_str(type) <= 0) ||
-	    (class == H5T_INTEGER && H5Tget_size(type) > 8) || (scalar && count != 1) ||
-	    count > ELEMENTS_MAX)
+	    (class == H5T_INTEGER && H5Tget_size(type) > 8) || (scalar && count != 1))
 		return ebb_err_set(err, EBB_EFORMAT,
 				   "attribute '%s' is not what the schema says it is", name);
+	if (count > ELEMENTS_MAX)
+		return ebb_err_set(err, EBB_EFORMAT,
+				   "attribute '%s' claims %lld elements: at most %d are read", name,
+				   (long long)count, ELEMENTS_MAX);
 	*n = (size_t)count;
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/hash.h"
+#include "base/text.h"
 #include "options/text.h"
 #include "record/schema.h"
 
@@ -79,10 +80,18 @@ int64_t ebb_field_row_bytes(const struct ebb_field *field)
 
 /* ---- the text of a block ---- */
 
+/* What no reader would take back (string_of) is not written: a journal must not be lost to a label. */
 static void add_text(struct ebb_buf *out, const char *key, const char *value)
 {
+	char *text = ebb_xstrdup(value ? value : "");
+
+	ebb_text_tidy(text);
+	for (char *c = text; *c; c++)
+		if (*c == '\n' || *c == '\t')
+			*c = ' ';
 	ebb_buf_printf(out, "\"%s\":", key);
-	ebb_buf_json(out, value ? value : "");
+	ebb_buf_json(out, text);
+	free(text);
 }
 
 static void add_field(struct ebb_buf *out, const struct ebb_field *f)

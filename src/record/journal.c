@@ -220,8 +220,9 @@ int ebb_journal_append(struct ebb_journal *j, enum ebb_axis axis, int64_t n, con
 	for (int i = 0; i < j->n_fields; i++)
 		if (j->shape[i].axis == axis)
 			row_bytes += j->shape[i].row_bytes;
-	if (n > EBB_BLOCK_ROWS_MAX - j->end.rows[axis] ||
-	    (row_bytes > 0 && n > EBB_BLOCK_DATA_MAX / row_bytes))
+	if (row_bytes == 0) /* rows without fields are no rows, and no reader takes them for any */
+		return 0;
+	if (n > EBB_BLOCK_ROWS_MAX - j->end.rows[axis] || n > EBB_BLOCK_DATA_MAX / row_bytes)
 		return ebb_err_set(err, EBB_EINVAL, "%lld rows are too many for '%s'", (long long)n,
 				   j->path);
 	block.first = j->end.rows[axis];

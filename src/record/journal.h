@@ -27,7 +27,8 @@ int ebb_journal_open(struct ebb_journal **j, const char *path, const struct ebb_
 		     const struct ebb_field *field, int n_fields,
 		     const struct ebb_journal_mark *keep, struct ebb_err *err);
 
-/* Append n rows of an axis; row[f] is field f's n rows (fields of other axes: ignored). */
+/* Append n rows of an axis; row[f] is field f's n rows (fields of other axes: ignored). An axis
+ * without fields has no rows. */
 int ebb_journal_append(struct ebb_journal *j, enum ebb_axis axis, int64_t n,
 		       const void *const *row, struct ebb_err *err);
 

@@ -130,8 +130,11 @@ static int read_arms(struct ebb_run *run, hid_t file, struct ebb_err *err)
 	if (arms < 0 || H5Gget_info(arms, &info) < 0)
 		rc = ebb_h5_fail(err, EBB_EFORMAT, "cannot open group 'arms'");
 	else if (info.nlinks > ARMS_MAX || info.nlinks * (hsize_t)(run->n_seeds + 1) > TRIALS_MAX)
-		rc = ebb_err_set(err, EBB_EFORMAT, "it claims %llu arms of %d seeds",
-				 (unsigned long long)info.nlinks, run->n_seeds);
+		rc = ebb_err_set(err, EBB_EFORMAT,
+				 "it claims %llu arms of %d seeds: at most %d arms and %d trials "
+				 "are read",
+				 (unsigned long long)info.nlinks, run->n_seeds, ARMS_MAX,
+				 TRIALS_MAX);
 	if (rc == 0) {
 		run->n_arms = (int)info.nlinks;
 		cells = (size_t)run->n_arms * (size_t)run->n_seeds + 1;
@@ -290,6 +293,7 @@ static hid_t open_trial(struct ebb_h5scope *h5, const struct ebb_run *run, int a
 struct names {
 	char **name;
 	int n, capacity;
+	struct ebb_err *err; /* of a name or a number of them that is refused */
 };
 
 static void names_free(struct names *list)
@@ -304,7 +308,10 @@ static herr_t collect(hid_t object, const char *name, const H5O_info_t *info, vo
 
 	if (info->type != H5O_TYPE_DATASET)
 		return 0;
-	if (list->n == NAMES_MAX || !ebb_text_is_plain(name))
+	if (list->n == NAMES_MAX)
+		return ebb_err_set(list->err, EBB_EFORMAT, "it holds more than %d datasets",
+				   NAMES_MAX);
+	if (check_plain(name, "the name of a dataset,", list->err) < 0)
 		return -1;
 	if (list->n == list->capacity) {
 		list->capacity = list->capacity ? 2 * list->capacity : 64;
@@ -316,11 +323,20 @@ static herr_t collect(hid_t object, const char *name, const H5O_info_t *info, vo
 
 static int list_names(hid_t file, struct names *list, struct ebb_err *err)
 {
-	if (H5Ovisit(file, H5_INDEX_NAME, H5_ITER_INC, collect, list) < 0) {
-		names_free(list);
-		return ebb_h5_fail(err, EBB_EFORMAT, "cannot list the datasets");
+	struct ebb_err refused = EBB_ERR_INIT;
+	herr_t status;
+
+	list->err = &refused;
+	status = H5Ovisit(file, H5_INDEX_NAME, H5_ITER_INC, collect, list);
+	list->err = NULL;
+	if (status >= 0)
+		return 0;
+	names_free(list);
+	if (refused.code < 0) {
+		H5Eclear2(H5E_DEFAULT);
+		return ebb_err_set(err, refused.code, "%s", refused.text);
 	}
-	return 0;
+	return ebb_h5_fail(err, EBB_EFORMAT, "cannot list the datasets");
 }
 
 static int no_such_dataset(hid_t file, const char *name, struct ebb_err *err)

@@ -12,15 +12,21 @@
 
 void ebb_log_open(struct ebb_log *log, const char *run_dir)
 {
-	log->path = ebb_path_join(run_dir, "log.jsonl");
-	log->file = fopen(log->path, "ae");
+	char *path = ebb_path_join(run_dir, "log.jsonl");
+	struct ebb_err ignored;
+	size_t n;
+
+	if (ebb_file_read(path, LOG_MAX, &log->past, &n, &ignored) < 0)
+		log->past = ebb_xstrdup("");
+	log->file = fopen(path, "ae");
+	free(path);
 }
 
 void ebb_log_close(struct ebb_log *log)
 {
 	if (log->file)
 		fclose(log->file);
-	free(log->path);
+	free(log->past);
 	*log = (struct ebb_log){0};
 }
 
@@ -69,29 +75,26 @@ static void member(const char *line, const char *key, char value[64])
 
 void ebb_log_history(const struct ebb_log *log, const char *trial, struct ebb_history *h)
 {
-	char *want = ebb_xprintf("\"trial\":\"%s\"", trial), *text, *save = NULL;
-	struct ebb_err ignored;
-	size_t n;
+	char *want = ebb_xprintf("\"trial\":\"%s\"", trial);
 	int lines = 0;
 
 	*h = (struct ebb_history){.line = ebb_xcalloc(HISTORY_MAX + 1, sizeof *h->line)};
-	if (ebb_file_read(log->path, LOG_MAX, &text, &n, &ignored) == 0) {
-		for (char *line = strtok_r(text, "\n", &save); line;
-		     line = strtok_r(NULL, "\n", &save)) {
-			char event[64], when[64], step[64];
+	for (const char *at = log->past; (at = strstr(at, want)); at++) {
+		char event[64], when[64], step[64], *line;
+		const char *begin = at;
 
-			if (!strstr(line, want))
-				continue;
-			member(line, "event", event);
-			member(line, "time", when);
-			member(line, "step", step);
-			h->attempts += strcmp(event, "started") == 0;
-			if (lines < HISTORY_MAX)
-				h->line[lines++] = ebb_xprintf("attempt %d %s%s%s %s", h->attempts,
-							       event, step[0] ? " at step " : "",
-							       step, when);
-		}
-		free(text);
+		while (begin > log->past && begin[-1] != '\n')
+			begin--;
+		line = ebb_xprintf("%.*s", (int)strcspn(begin, "\n"), begin);
+		member(line, "event", event);
+		member(line, "time", when);
+		member(line, "step", step);
+		free(line);
+		h->attempts += strcmp(event, "started") == 0;
+		if (lines < HISTORY_MAX)
+			h->line[lines++] =
+				ebb_xprintf("attempt %d %s%s%s %s", h->attempts, event,
+					    step[0] ? " at step " : "", step, when);
 	}
 	free(want);
 }

@@ -8,7 +8,7 @@
 
 struct ebb_log {
 	FILE *file; /* null: it could not be opened, events are dropped */
-	char *path;
+	char *past; /* its text when it was opened                      */
 };
 
 void ebb_log_open(struct ebb_log *log, const char *run_dir);
@@ -18,7 +18,7 @@ void ebb_log_close(struct ebb_log *log);
 void ebb_log_event(struct ebb_log *log, const char *event, const char *trial, int64_t step,
 		   const char *text);
 
-/* What happened to a trial so far. */
+/* What happened to a trial before the log was opened. */
 struct ebb_history {
 	int attempts;	     /* "started" events                                  */
 	char **line;	     /* "attempt 1 started 2031-01-02T03:04:05Z", ...; null-terminated */

@@ -16,11 +16,12 @@
 #include "record/pack.h"
 #include "record/seal.h"
 #include "record/standing.h"
+#include "record/tensors.h"
 #include "sweep/growth.h"
 #include "sweep/worker.h"
 #include "train/trial.h"
 
-#define NAP_NS    (20 * 1000 * 1000)
+#define NAP_NS    (100 * 1000 * 1000) /* between two looks at the screen and the index */
 #define INDEX_S   2.0 /* the index follows finished trials at this distance at least ... */
 #define INDEX_MAX 20  /* ... and takes at most one part in so many of the time           */
 
@@ -248,7 +249,11 @@ static int feed(struct state *st, struct ebb_slot *slot, struct ebb_err *err)
 static int run_jobs(struct state *st, struct ebb_err *err)
 {
 	int told = 0, rc = 0;
+	sigset_t children;
 
+	sigemptyset(&children);
+	sigaddset(&children, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &children, NULL);
 	catch (parent_signal);
 	for (;;) {
 		int wait_status;
@@ -270,17 +275,15 @@ static int run_jobs(struct state *st, struct ebb_err *err)
 			else if (slot->pid)
 				listen(st, slot);
 		}
-		if (pid <= 0) {
-			struct timespec nap = {0, NAP_NS};
-
-			nanosleep(&nap, NULL);
-		}
+		if (pid <= 0) /* until a worker ends, a signal comes or the screen is due */
+			sigtimedwait(&children, NULL, &(struct timespec){0, NAP_NS});
 		pass_on(st, &told);
 		follow(st);
 		ebb_progress_tick(&st->progress, st->slot, st->jobs);
 	}
 	ebb_progress_end(&st->progress);
 	catch (SIG_DFL);
+	sigprocmask(SIG_UNBLOCK, &children, NULL);
 	if (ebb_stop_requested && st->next < st->n_jobs)
 		st->result->interrupted = true;
 	return rc;
@@ -337,62 +340,100 @@ static int write_texts(const struct ebb_sweep *s, struct ebb_err *err)
 	return rc;
 }
 
-/* Finished and whole. A damaged file is said to be so and made again. */
-static bool intact(const struct ebb_sweep *s, const char *id)
+/* Is it whole? A damaged file is said to be so and made again. */
+static bool intact(const char *path, const char *what, struct ebb_err *err)
 {
-	char *path = ebb_xprintf("%s/" EBB_TRIALS_DIR "/%s.h5", s->run_dir, id);
-	struct ebb_err err = EBB_ERR_INIT;
-	bool whole = ebb_file_exists(path);
+	if (err->code == 0 && ebb_seal_check(path, err) == 0)
+		return true;
+	fprintf(stderr, "ebb run: warning: %s; %s is made again\n", err->text, what);
+	return unlink(path) != 0;
+}
 
-	if (whole && ebb_seal_check(path, &err) < 0) {
-		fprintf(stderr, "ebb run: warning: %s; the trial runs again\n", err.text);
-		whole = unlink(path) != 0;
+/* A file that was cut short has lost its seal, too: the library says so when it opens it. */
+static bool finished(const struct ebb_sweep *s, const char *id)
+{
+	char *path = ebb_xprintf("%s/" EBB_TRIALS_DIR "/%s.h5", s->run_dir, id), *identity = NULL;
+	struct ebb_err err = EBB_ERR_INIT;
+	bool whole = false;
+
+	if (ebb_file_exists(path)) {
+		ebb_trial_identity(s->run_dir, id, &identity, &err);
+		whole = intact(path, "the trial", &err);
 	}
+	free(identity);
 	free(path);
 	return whole;
 }
 
-/* The number of the base among those to be made; -1: it is cached. Adds its job when it is new. */
-static int base_job(struct state *st, char **base, int plan)
+static bool base_there(const char *path)
+{
+	struct ebb_err err = EBB_ERR_INIT;
+	char *identity = NULL;
+	bool whole = false;
+
+	if (ebb_file_exists(path)) {
+		ebb_tensors_identity(path, &identity, &err);
+		whole = intact(path, "the base policy", &err);
+	}
+	free(identity);
+	return whole;
+}
+
+/* The bases that missing trials need, each looked at once. */
+struct bases {
+	char **path;
+	int *job; /* its number among those to be made; -1: it is there */
+	int n;
+};
+
+/* The number of the plan's base; adds a job where it has to be made. */
+static int base_of(struct state *st, struct bases *bases, int plan)
 {
 	char *path = ebb_base_path(&st->s->def->plan[plan].options, st->s->base_dir);
 	int k = 0;
 
-	while (k < st->n_bases && strcmp(base[k], path) != 0)
+	while (k < bases->n && strcmp(bases->path[k], path) != 0)
 		k++;
-	if (k < st->n_bases || ebb_file_exists(path)) {
+	if (k < bases->n) {
 		free(path);
-		return k < st->n_bases ? k : -1;
+		return bases->job[k];
 	}
-	base[k] = path;
-	st->job[st->n_bases++] = (struct ebb_job){EBB_JOB_BASE, plan, k, {{0}, 0}};
-	return k;
+	bases->path[bases->n] = path;
+	bases->job[bases->n] = base_there(path) ? -1 : st->n_bases;
+	if (bases->job[bases->n] >= 0)
+		st->job[st->n_bases++] = (struct ebb_job){
+			.kind = EBB_JOB_BASE, .plan = plan, .base = bases->job[bases->n]};
+	return bases->job[bases->n++];
 }
 
 /* Bases that are not cached yet, then trials that are not finished. */
 static void list_jobs(struct state *st)
 {
 	const struct ebb_definition *def = st->s->def;
-	char **base = ebb_xcalloc((size_t)def->n_plans, sizeof *base);
+	struct bases bases = {ebb_xcalloc((size_t)def->n_plans, sizeof *bases.path),
+			      ebb_xcalloc((size_t)def->n_plans, sizeof *bases.job), 0};
 	struct ebb_job *trial = ebb_xcalloc((size_t)def->n_plans, sizeof *trial);
 	int n_trials = 0;
 
 	st->extends = ebb_growth_extensions(st->s);
 	st->job = ebb_xcalloc(2 * (size_t)def->n_plans, sizeof *st->job);
 	for (int i = 0; i < def->n_plans; i++) {
-		if (intact(st->s, def->plan[i].id))
+		if (finished(st->s, def->plan[i].id))
 			st->result->already++;
 		else
-			trial[n_trials++] = (struct ebb_job){EBB_JOB_TRIAL, i,
-							     base_job(st, base, i), st->extends[i]};
+			trial[n_trials++] = (struct ebb_job){.kind = EBB_JOB_TRIAL,
+							     .plan = i,
+							     .base = base_of(st, &bases, i),
+							     .extends = st->extends[i]};
 	}
 	memcpy(st->job + st->n_bases, trial, (size_t)n_trials * sizeof *trial);
 	st->n_jobs = st->n_bases + n_trials;
 	st->bases_left = st->n_bases;
 	st->base_failed = ebb_xcalloc((size_t)st->n_bases + 1, sizeof *st->base_failed);
-	for (int k = 0; k < st->n_bases; k++)
-		free(base[k]);
-	free(base);
+	for (int k = 0; k < bases.n; k++)
+		free(bases.path[k]);
+	free(bases.path);
+	free(bases.job);
 	free(trial);
 }
 

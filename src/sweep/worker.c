@@ -94,7 +94,10 @@ int ebb_worker_start(const struct ebb_sweep *s, const struct ebb_job *job,
 {
 	struct sigaction listen = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
 	pid_t parent = getpid(), pid;
+	sigset_t children;
 
+	sigemptyset(&children);
+	sigaddset(&children, SIGCHLD);
 	sigemptyset(&listen.sa_mask);
 	sigemptyset(&ignore.sa_mask);
 	fflush(stderr);
@@ -108,6 +111,7 @@ int ebb_worker_start(const struct ebb_sweep *s, const struct ebb_job *job,
 	if (getppid() != parent)
 		_exit(EBB_OUTCOME_STOPPED);
 	/* the terminal's Ctrl-C reaches the parent alone, which passes it on once */
+	sigprocmask(SIG_UNBLOCK, &children, NULL);
 	sigaction(SIGTERM, &listen, NULL);
 	sigaction(SIGINT, &ignore, NULL);
 	_exit(work(s, job, history, slot));

@@ -281,6 +281,28 @@ Test(growth, too_little_memory_fails_one_trial_with_the_remedy)
 		  output.data);
 }
 
+/* Bytes that changed under us: said, and made again. */
+Test(growth, damaged_files_are_made_again)
+{
+	put("e.yaml", "name: e\nseeds: 2\n");
+	cr_assert_eq(ebb(RUN), 0);
+	cr_assert_eq(ebb("run e.yaml --out whole " TINY), 0);
+	cr_assert_eq(shell("for f in data/base/*.h5 r/trials/*.h5; do "
+			   "printf x | dd of=$f bs=1 seek=3000 conv=notrunc 2>&1; done"),
+		     0);
+	cr_assert_eq(ebb(RUN), 0);
+	says("the base policy is made again");
+	says("the trial is made again");
+	says("0 were finished, 2 done now");
+	cr_assert_eq(ebb("diff r whole"), 0);
+	/* cut short instead */
+	cr_assert_eq(shell("for f in r/trials/*.h5 r/run.h5 r/log.jsonl; do truncate -s 1000 $f; done"), 0);
+	cr_assert_eq(ebb("status r"), 2);
+	says("run.h5");
+	cr_assert_eq(ebb(RUN), 0);
+	cr_assert_eq(ebb("diff r whole"), 0);
+}
+
 /* A file from the future, as after a clock that was set back, and one from long ago. */
 Test(growth, clocks_decide_nothing)
 {

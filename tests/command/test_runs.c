@@ -2,124 +2,14 @@
  * The commands that look at a run, from outside: status, watch, diff, verify. Some while another
  * process writes it, some on records that somebody has changed. EBB_EXE names the program.
  */
-#include <criterion/criterion.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#include "base/buf.h"
-#include "base/file.h"
+#include "command/runs.h"
 #include "record/scope.h"
 #include "record/standing.h"
 
-static char dir[] = "/tmp/ebb-runs-XXXXXX";
-static struct ebb_buf output; /* stdout and stderr of the last command */
-
-static void make_dir(void)
-{
-	cr_assert_not_null(mkdtemp(dir));
-	cr_assert_not_null(getenv("EBB_EXE"), "EBB_EXE is not set; run through meson test");
-	/* what a command leaves behind is then in sight */
-	setenv("TMPDIR", dir, 1);
-}
-
-static void remove_dir(void)
-{
-	char *line = ebb_xprintf("rm -rf %s", dir);
-
-	cr_expect_eq(system(line), 0);
-	free(line);
-	ebb_buf_release(&output);
-}
-
 TestSuite(runs, .init = make_dir, .fini = remove_dir, .timeout = 240);
-
-static int shell(const char *line)
-{
-	char *all = ebb_xprintf("cd %s && %s", dir, line);
-	int status = system(all);
-
-	free(all);
-	return status;
-}
-
-/* Run "ebb ARGUMENTS" in the test's own folder; returns the exit status. */
-static int ebb(const char *arguments)
-{
-	char *line = ebb_xprintf("cd %s && %s %s 2>&1", dir, getenv("EBB_EXE"), arguments);
-	FILE *f = popen(line, "r");
-	char chunk[4096];
-	size_t n;
-	int status;
-
-	cr_assert_not_null(f);
-	ebb_buf_reset(&output);
-	ebb_buf_puts(&output, "");
-	while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
-		ebb_buf_add(&output, chunk, n);
-	status = pclose(f);
-	free(line);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-static void says(const char *text)
-{
-	cr_assert(strstr(output.data, text), "expected '%s' in:\n%s", text, output.data);
-}
-
-/* What a command wrote into the file "out". */
-static void read_out(void)
-{
-	char *path = ebb_path_join(dir, "out"), *text;
-	struct ebb_err err;
-	size_t n;
-
-	cr_assert_eq(ebb_file_read(path, 1 << 20, &text, &n, &err), 0);
-	ebb_buf_reset(&output);
-	ebb_buf_puts(&output, text);
-	free(text);
-	free(path);
-}
-
-static void says_not(const char *text)
-{
-	cr_assert(!strstr(output.data, text), "did not expect '%s' in:\n%s", text, output.data);
-}
-
-#define TINY                                                                                       \
-	"model.width=16 model.heads=2 model.ffn=32 model.layers=1 pretrain.steps=10 "              \
-	"pretrain.warmup=2 pretrain.batch=16 train.prompts=4 train.group=4 train.minibatches=2 "   \
-	"eval.questions=8 eval.samples=2 "
-#define SHORT TINY "train.steps=6 "
-#define LONG  TINY "train.steps=10000000 "
-
-static void run(const char *arguments)
-{
-	cr_assert_eq(ebb(arguments), 0, "%s", output.data);
-}
-
-/* The id of the trial of this arm and seed, as ebb status tells it. */
-static void id_of(const char *run_dir, const char *arm, const char *seed, char id[EBB_ID_MAX])
-{
-	char *line = ebb_xprintf("status %s", run_dir), *want = ebb_xprintf("  %s", arm), *at;
-
-	cr_assert_eq(ebb(line), 0);
-	for (at = output.data; (at = strstr(at, want)) != NULL; at++)
-		if (strncmp(at + strlen(want) + strspn(at + strlen(want), " "), seed,
-			    strlen(seed)) == 0)
-			break;
-	cr_assert_not_null(at, "no %s seed %s in\n%s", arm, seed, output.data);
-	memcpy(id, at - (EBB_ID_MAX - 1), EBB_ID_MAX - 1);
-	id[EBB_ID_MAX - 1] = 0;
-	free(want);
-	free(line);
-}
 
 /* Add a little to one number of a finished trial. Like every program that writes into a file, this
  * drops its seal. */
@@ -143,41 +33,6 @@ static void tamper(const char *run_dir, const char *id, const char *dataset, int
 	cr_assert(H5Dwrite(dset, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, &value) >= 0);
 	ebb_h5scope_close(&h5);
 	free(path);
-}
-
-/* A sweep that would take hours, until `stop`. */
-static pid_t start_long_run(void)
-{
-	pid_t pid = fork();
-	char *line;
-
-	if (pid == 0) {
-		setpgid(0, 0);
-		line = ebb_xprintf("cd %s && exec %s run algorithm=grpo,dapo seeds=2 --jobs 2 " LONG
-				   "--out live >/dev/null 2>&1",
-				   dir, getenv("EBB_EXE"));
-		execl("/bin/sh", "sh", "-c", line, NULL);
-		_exit(9);
-	}
-	for (int i = 0; i < 600; i++) {
-		if (ebb("status live") == 0 && strstr(output.data, "2 running") &&
-		    !strstr(output.data, " 0/10000000"))
-			return pid;
-		usleep(50 * 1000);
-	}
-	kill(pid, SIGKILL);
-	cr_assert_fail("no trial is running after 30 s:\n%s", output.data);
-	return pid;
-}
-
-static void stop(pid_t pid, int signal)
-{
-	int status;
-
-	kill(pid, signal);
-	waitpid(pid, &status, 0);
-	for (int i = 0; i < 500 && kill(-pid, 0) == 0; i++)
-		usleep(20 * 1000);
 }
 
 /* ---- usage ---- */
@@ -206,8 +61,12 @@ Test(runs, usage_and_bad_input)
 		{"verify r --jobs 0", "from 1 to 4096"},
 		{"verify r --from x", "from 0 to"},
 		{"verify r --from", "--from needs a value"},
+		{"pack", "name the run directory"},
+		{"pack nowhere", "no run directory 'nowhere'"},
+		{"pack r --out", "--out needs a value"},
+		{"pack r --undo --out x", "without --out"},
 	};
-	static const char *const help[] = {"status", "watch", "diff", "verify"};
+	static const char *const help[] = {"status", "watch", "diff", "verify", "pack"};
 
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		cr_assert_eq(ebb(bad[i].arguments), 2, "%s\n%s", bad[i].arguments, output.data);
@@ -353,23 +212,31 @@ struct terminal {
 	int fd;
 };
 
-/* "ebb watch live" on a terminal of its own. */
-static struct terminal watch_live(void)
+/* "ebb COMMAND RUN" on a terminal of its own, live where an interval is given. */
+static struct terminal on_terminal(struct winsize *size, const char *command, const char *run_dir,
+				   const char *interval)
 {
-	struct winsize size = {.ws_row = 40, .ws_col = 120};
 	struct terminal t;
 
-	t.pid = forkpty(&t.fd, NULL, NULL, &size);
+	t.pid = forkpty(&t.fd, NULL, NULL, size);
 	cr_assert(t.pid >= 0);
 	if (t.pid == 0) {
 		setenv("TERM", "xterm-256color", 1);
 		if (chdir(dir) == 0)
-			execl(getenv("EBB_EXE"), "ebb", "watch", "live", "--interval", "0.2", NULL);
+			execl(getenv("EBB_EXE"), "ebb", command, run_dir,
+			      interval ? "--interval" : NULL, interval, NULL);
 		_exit(9);
 	}
 	ebb_buf_reset(&output);
 	ebb_buf_puts(&output, "");
 	return t;
+}
+
+static struct terminal watch_live(void)
+{
+	struct winsize size = {.ws_row = 40, .ws_col = 120};
+
+	return on_terminal(&size, "watch", "live", "0.2");
 }
 
 /* Collect what appears until the text is there; false: it ended, or 20 s passed. */
@@ -401,6 +268,29 @@ static int end_of(const struct terminal *t)
 	waitpid(t->pid, &status, 0);
 	close(t->fd);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* Columns go before anything is cut, and no line is wider than the terminal. */
+Test(runs, status_fits_a_narrow_terminal)
+{
+	static const int wide[] = {100, 80, 64};
+
+	run("run algorithm=grpo alpha=0.001,0.0025 clip.high=0.21 seeds=1 " SHORT "--out r");
+	for (size_t i = 0; i < sizeof wide / sizeof *wide; i++) {
+		struct winsize size = {.ws_row = 24, .ws_col = (unsigned short)wide[i]};
+		struct terminal t;
+
+		setenv("NO_COLOR", "1", 1);
+		t = on_terminal(&size, "status", "r", NULL);
+		cr_assert_eq(end_of(&t), 0);
+		says("grpo alpha=0.0025");
+		says_not("\033");
+		for (char *line = output.data, *end; (end = strchr(line, '\n')); line = end + 1)
+			cr_assert(end - line <= wide[i] + 1 || line == output.data,
+				  "%ld columns of %d:\n%s", (long)(end - line), wide[i],
+				  output.data);
+	}
+	says_not("attempts");
 }
 
 #define ENTER "\033[?1049h"
@@ -553,6 +443,17 @@ Test(runs, verify_agrees_or_names_the_first_difference)
 	says("there are states of step");
 	free(line);
 	left_nothing();
+}
+
+/* A run of several files keeps their texts joined; they are told apart again. */
+Test(runs, verify_of_a_run_of_several_files)
+{
+	cr_assert_eq(shell("printf 'name: two\\nalgorithm: grpo\\ntrain: {steps: 20, prompts: 4}\\n"
+			   "seeds: 1\\n' >a.yaml && printf 'train: {steps: 6}\\n' >b.yaml"),
+		     0);
+	run("run a.yaml b.yaml " TINY_MODEL "--out r");
+	run("verify r");
+	says("the trial agrees bit for bit");
 }
 
 Test(runs, verify_refuses_what_it_cannot_do)

@@ -65,7 +65,8 @@ _Noreturn void fuzz_broken(const char *file, int line, const char *what, const c
 #define FUZZ_FILES_MAX 4
 const char *fuzz_file(int slot, const void *data, size_t n);
 
-/* A folder of this process, in memory where the machine has such a place; removed at exit. */
+/* A folder, in memory where the machine has such a place. The process that asked first removes it at
+ * its exit; its children share it. */
 const char *fuzz_folder(void);
 
 /* Messages go to terminals: UTF-8, no control characters but line breaks, not empty. */

@@ -12,19 +12,19 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static pid_t owner;
+	static bool ready;
 	struct ebb_standing s;
 	struct ebb_err err = EBB_ERR_INIT;
 	const char *dir = fuzz_folder();
 	char path[128];
 	FILE *file;
 
-	if (owner != getpid()) {
+	if (!ready) {
 		ebb_record_setup();
 		snprintf(path, sizeof path, "%s/checkpoints", dir);
 		if (ebb_dir_make(path, &err) < 0)
 			EBB_BUG("%s", err.text);
-		owner = getpid();
+		ready = true;
 	}
 	if (size < 1)
 		return 0;

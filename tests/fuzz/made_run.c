@@ -116,12 +116,9 @@ static void make(struct made_run *made)
 const struct made_run *made_run(void)
 {
 	static struct made_run made;
-	static pid_t owner; /* a child of the process that made it makes its own */
 
-	if (owner != getpid()) {
-		owner = getpid();
+	if (!made.dir)
 		make(&made);
-	}
 	return &made;
 }
 

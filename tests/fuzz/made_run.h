@@ -21,7 +21,7 @@ struct made_run {
 /* Views into storage of the harness: 3 x 4 and 1 x 5. */
 void made_tensors(struct ebb_tensor_view view[MADE_TENSORS_N], float store[17]);
 
-/* Made once a process, in fuzz_folder(). */
+/* Made by the first who asks, in fuzz_folder(); children share it. */
 const struct made_run *made_run(void);
 
 /* Put bytes in the place of one of its files, as a new file: readers remember sound ones. */
