@@ -302,6 +302,16 @@ int ebb_sweep_check(const struct ebb_sweep *s, struct ebb_err *err)
 	return rc < 0 ? rc : ebb_growth_check(s, err);
 }
 
+/* Readers that ask whether somebody is at work hold the lock for an instant. */
+static int take(int fd)
+{
+	int tries = 0, rc;
+
+	while ((rc = flock(fd, LOCK_EX | LOCK_NB)) < 0 && errno == EWOULDBLOCK && ++tries < 20)
+		nanosleep(&(struct timespec){0, 10 * 1000 * 1000}, NULL);
+	return rc;
+}
+
 static int lock_run(const char *run_dir, int *fd, struct ebb_err *err)
 {
 	char *path = ebb_path_join(run_dir, ".lock");
@@ -310,7 +320,7 @@ static int lock_run(const char *run_dir, int *fd, struct ebb_err *err)
 	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 	if (*fd < 0)
 		rc = ebb_err_set(err, EBB_EIO, "cannot write '%s': %s", path, strerror(errno));
-	else if (flock(*fd, LOCK_EX | LOCK_NB) < 0)
+	else if (take(*fd) < 0)
 		rc = errno == EWOULDBLOCK
 			     ? ebb_err_set(err, EBB_EBUSY,
 					   "another ebb run works on '%s'; wait for it, or give "
