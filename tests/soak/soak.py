@@ -7,7 +7,7 @@ Counts kills, unreadable files, work repeated and differing datasets; exit statu
 file could be read, every dataset has the bytes of the undisturbed run and no kill cost more work
 than run.checkpoint_s and the request in flight.
 """
-import argparse, json, os, random, shutil, signal, subprocess, sys, tempfile, time
+import argparse, datetime, fcntl, json, os, random, shutil, signal, subprocess, sys, tempfile, time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -48,17 +48,33 @@ def damaged(state):
     return [t for t in state["trials"] if t["cause"] and t["state"] in ("stale", "done")] if state else []
 
 
+def is_held(journal):
+    """Does a process write this trial? A trial that failed before is nobody's work now."""
+    with open(journal, "rb") as f:
+        try:
+            fcntl.flock(f, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
 def lost_work(cwd, now):
     """Seconds of work that the running trials have not saved."""
-    lost = []
+    lost, began = [], {}
+    for line in (cwd / "run" / "log.jsonl").read_text().splitlines() if (cwd / "run" / "log.jsonl").exists() else []:
+        event = json.loads(line)
+        if event["event"] == "started":  # to the second
+            began[event["trial"]] = datetime.datetime.fromisoformat(event["time"].replace("Z", "+00:00")).timestamp()
     for journal in (cwd / "run" / "checkpoints").glob("*.rows"):
+        if not is_held(journal):
+            continue
         saved = journal.with_suffix(".h5")
         finished = cwd / "run" / "trials" / (journal.stem + ".h5")
         part = finished.with_name(finished.name + ".part")
         if finished.exists() or not part.exists():
             continue
-        times = [p.stat().st_mtime for p in (saved, ) if p.exists()] or [part.stat().st_ctime]
-        lost.append(now - max(times))
+        since = began.get(journal.stem, 0)
+        lost.append(now - max(since, saved.stat().st_mtime if saved.exists() else 0))
     return lost
 
 
@@ -138,7 +154,9 @@ class Soak:
             else:
                 if Path(f"/proc/{pid}").exists():
                     raise SystemExit(f"soak: worker {pid} outlived its parent")
-        self.unreadable += len(damaged(status(self.ebb, cwd)))
+        for t in damaged(status(self.ebb, cwd)):
+            print(f"unreadable: {json.dumps(t)}", flush=True)
+            self.unreadable += 1
         return ended
 
     def storm(self):
