@@ -63,6 +63,25 @@ static void check_view(const struct ebb_journal_view *v, size_t size)
 			   a);
 }
 
+/* Whole blocks up to the mark, each with the sum of its bytes. */
+static void check_sums(const struct ebb_journal_view *v, const uint8_t *data)
+{
+	int64_t at = 0;
+
+	while (at < v->mark.bytes) {
+		unsigned char header[EBB_BLOCK_HEADER];
+		struct ebb_block b;
+
+		FUZZ_HOLDS(ebb_block_unpack(&b, data + at) &&
+				   b.bytes <= v->mark.bytes - at - EBB_BLOCK_HEADER,
+			   "no whole block at byte %lld", (long long)at);
+		ebb_block_pack(&b, data + at + EBB_BLOCK_HEADER, header);
+		FUZZ_HOLDS(memcmp(header, data + at, sizeof header) == 0,
+			   "a damaged block at byte %lld was read", (long long)at);
+		at += EBB_BLOCK_HEADER + b.bytes;
+	}
+}
+
 static void check_again(const struct ebb_journal_view *v, const char *path)
 {
 	struct ebb_journal_view again;
@@ -93,6 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_check_err(rc, &err);
 	if (rc == 0) {
 		check_view(&view, size);
+		check_sums(&view, bytes);
 		check_again(&view, path);
 	}
 	fuzz_accepted = rc == 0;
@@ -185,6 +205,7 @@ static void seeds(struct fuzz_list *to)
 	add_journal(to, NULL,
 		    FIELD("t", "snapshot", "f64", DIM("1024") "," DIM("1024") "," DIM("1024")), 0);
 	add_journal(to, NULL, FIELD("t\\u001b[31m", "eval", "u8", ""), 0);
+	add_journal(to, NULL, FIELD("t", "snapshot", "u8", ""), 0);
 	fuzz_list_puts(to, "r");
 	fuzz_list_puts(to, "sebbj");
 }

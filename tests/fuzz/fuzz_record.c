@@ -15,9 +15,11 @@
 #include "options/text.h"
 #include "record/scope.h"
 
-#define EDITS_MAX 12
-#define NAMES_MAX 400
-#define ELSEWHERE -1234567.0 /* a number that stands in a file of its own */
+#define EDITS_MAX     12
+#define NAMES_MAX     400
+#define FILE_MOST     (1 << 18)  /* bytes of the files here */
+#define TRIAL_OBJECTS 40         /* about so many a trial has */
+#define ELSEWHERE     -1234567.0 /* a number that stands in a file of its own */
 
 enum edit {
 	DROP_ATTRIBUTE,
@@ -344,6 +346,7 @@ static void edit_file(const char *path, const uint8_t *data, size_t size)
 
 static void check_array(const struct ebb_array *a)
 {
+	const double most = 1032.0 * (double)FILE_MOST; /* that deflate unfolds to */
 	int64_t n = 1;
 	double sum = 0.0;
 
@@ -352,6 +355,7 @@ static void check_array(const struct ebb_array *a)
 		   "unit '%s', about '%s'", a->unit, a->about);
 	for (int k = 0; k < a->rank; k++)
 		n *= a->dim[k];
+	FUZZ_HOLDS((double)n <= most, "%lld elements of a small file", (long long)n);
 	for (int64_t i = 0; i < n; i++) /* every element is there */
 		sum += a->value[i];
 	for (int64_t i = 0; i < a->dim[0]; i++)
@@ -361,8 +365,25 @@ static void check_array(const struct ebb_array *a)
 	(void)sum;
 }
 
+static void read_curve(const struct ebb_run *run, int arm, int seed, const char *name, bool *good)
+{
+	struct ebb_err err = EBB_ERR_INIT;
+	struct ebb_array a;
+	int rc = ebb_run_read(run, arm, seed, name, &a, &err);
+
+	fuzz_check_err(rc, &err);
+	*good = *good && rc == 0;
+	if (rc == 0) {
+		check_array(&a);
+		ebb_array_release(&a);
+	}
+}
+
 static void read_trial(const struct ebb_run *run, int arm, int seed, bool *good)
 {
+	/* asked for by name, also where no listing has them */
+	static const char *const asked[] = {"axis/step",   "actor/entropy", "reward/mean",
+					    "axis/update", "tensor/token",  "tensor/mask"};
 	struct ebb_err err = EBB_ERR_INIT;
 	char **name = NULL, status[16];
 	int n = 0, rc;
@@ -375,19 +396,13 @@ static void read_trial(const struct ebb_run *run, int arm, int seed, bool *good)
 	fuzz_check_err(rc, &err);
 	*good = *good && rc == 0;
 	for (int i = 0; i < n; i++) {
-		struct ebb_array a;
-
-		rc = ebb_run_read(run, arm, seed, name[i], &a, &err);
-		fuzz_check_err(rc, &err);
-		*good = *good && rc == 0;
 		FUZZ_HOLDS(ebb_text_is_plain(name[i]), "dataset '%s'", name[i]);
-		if (rc == 0)
-			check_array(&a);
-		if (rc == 0)
-			ebb_array_release(&a);
+		read_curve(run, arm, seed, name[i], good);
 		free(name[i]);
 	}
 	free(name);
+	for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
+		read_curve(run, arm, seed, asked[i], good);
 	rc = ebb_trial_option(run->dir,
 			      run->trial[(size_t)arm * (size_t)run->n_seeds + (size_t)seed], "clip",
 			      "low", &x, &err);
@@ -454,6 +469,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 static void seeds(struct fuzz_list *to)
 {
 	static const uint8_t some[] = {8, 1, 1, 200, 3, 3, 7, 7, 1, 1, 2, 2};
+	/* one f64 dataset of 2^27 rows in chunks of 2^26, nothing written */
+	static const uint8_t huge[sizeof some] = {0, 1, 3, 27, 0, 0, 0, 0, 0, 26};
+	static const uint8_t everywhere[] = {EXTERNAL_LINK, SOFT_LINK, EXTENT, OTHER_DATASET};
 	uint8_t input[5 + sizeof some];
 
 	for (int which = 0; which < MADE_N; which++)
@@ -467,6 +485,16 @@ static void seeds(struct fuzz_list *to)
 				input[4] = sizeof some;
 				fuzz_list_add(to, input, sizeof input, NULL);
 			}
+	/* what leads elsewhere or claims memory, on every object of a trial */
+	for (int object = 0; object < TRIAL_OBJECTS; object++)
+		for (size_t i = 0; i < sizeof everywhere / sizeof *everywhere; i++) {
+			input[0] = MADE_TRIAL;
+			input[1] = everywhere[i];
+			input[2] = (uint8_t)object;
+			input[4] = sizeof some;
+			memcpy(input + 5, i == 3 ? huge : some, sizeof some);
+			fuzz_list_add(to, input, sizeof input, NULL);
+		}
 	fuzz_list_add(to, "\0", 1, "good-index");
 	fuzz_list_add(to, "\1", 1, "good-trial");
 	fuzz_list_add(to, "\2", 1, "good-tensors");

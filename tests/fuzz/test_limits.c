@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/file.h"
+#include "command/oracle_cases.h"
 #include "made_run.h"
 #include "options/definition.h"
 #include "task/task.h"
@@ -70,8 +71,8 @@ Test(limits, lists_of_a_definition)
 	expect(repeated("figures: [", "entropy,", 513, "]\n"), NULL, "more than 512 entries");
 	expect(repeated("sweep: {pretrain.steps: [", "#,", 4097, "]}\n"), NULL, "4096");
 	expect(repeated("seeds: [", "#,", 65537, "]\n"), NULL, "65536");
-	expect(repeated("sweep:\n", "  when(algorithm=grpo,seed=#): {alpha: [0.1]}\n", 257, ""),
-	       NULL, "256 whens");
+	expect(repeated("sweep:\n", "  when(train.lr=#e-6): {alpha: [0.1]}\n", 257, ""), NULL,
+	       "256 whens");
 }
 
 Test(limits, counts_of_a_definition)
@@ -87,8 +88,10 @@ Test(limits, words_of_a_definition)
 {
 	expect(repeated("name: ", "n", 100, "\n"), NULL, NULL);
 	expect(repeated("name: ", "n", 101, "\n"), NULL, "100 letters");
-	expect(repeated("algorithms: {", "v", 64, ": {from: grpo}}\n"), NULL, "63 letters");
-	expect(repeated("task.preset: ", "p", 64, "\n"), NULL, "at most 63 bytes, not 64");
+	expect(repeated("algorithms: {", "v", EBB_STR_MAX, ": {from: grpo}}\n"), NULL,
+	       "up to 159 letters");
+	expect(repeated("task.preset: ", "p", EBB_STR_MAX, "\n"), NULL,
+	       "at most 159 bytes, not 160");
 }
 
 Test(limits, depth_and_bytes_of_a_definition)
@@ -120,6 +123,34 @@ Test(limits, arms_that_are_the_same)
 	ebb_definition_release(&def);
 	ebb_diag_release(&diag);
 	free(text);
+}
+
+/* ---- cases of ebb oracle ---- */
+
+/* A mask with one row of this width and more that are empty. */
+static void expect_mask(int width, int rows, const char *part)
+{
+	char *first = repeated("[", "1,", width - 1, "1]");
+	char *before = ebb_xprintf("{\"datasets\": {\"d\": {\"mask\": [%s", first);
+	char *text = repeated(before, ",[]", rows - 1, "]}}, \"cases\": []}");
+	struct ebb_buf out = EBB_BUF_INIT, notes = EBB_BUF_INIT;
+	struct ebb_err err = EBB_ERR_INIT;
+
+	cr_expect_eq(ebb_oracle_evaluate(text, strlen(text), "c.json", false, &out, &notes, &err),
+		     EBB_EFORMAT);
+	cr_expect(strstr(err.text, part), "no '%s' in: %s", part, err.text);
+	ebb_buf_release(&out);
+	ebb_buf_release(&notes);
+	free(text);
+	free(before);
+	free(first);
+}
+
+Test(limits, entries_of_a_mask)
+{
+	expect_mask(8193, 8192, "8192 x 8193 entries are more than 67108864");
+	/* a few bytes a row, and gigabytes if the first row were believed */
+	expect_mask(8192, 8192, "row 1 is not an array of 8192 entries");
 }
 
 /* ---- records ---- */
