@@ -107,8 +107,8 @@ static int read_arm(struct ebb_run *run, hid_t arms, const char *group_name, str
 			size_t at = (size_t)index * (size_t)run->n_seeds + (size_t)s;
 
 			copy_text(run->trial[at], EBB_ID_MAX, id[s]);
-			run->finished[at] = ebb_trial_exists(run->dir, id[s]) ||
-					    is_inside(arms, id[s]);
+			run->finished[at] =
+				ebb_trial_exists(run->dir, id[s]) || is_inside(arms, id[s]);
 		}
 	}
 	ebb_h5_free_strs(key, n_keys);
@@ -395,7 +395,7 @@ static int check_shape(hid_t dset, hid_t space, size_t bytes, struct ebb_array *
 	struct ebb_h5scope h5 = EBB_H5SCOPE_INIT;
 	hsize_t dim[EBB_RANK_MAX], chunk[EBB_RANK_MAX];
 	hid_t create = ebb_h5_keep(&h5, H5Dget_create_plist(dset));
-	double volume = (double)bytes;
+	double volume = (double)bytes, unfolded;
 	int rc = 0;
 
 	out->rank = H5Sget_simple_extent_ndims(space);
@@ -417,9 +417,10 @@ static int check_shape(hid_t dset, hid_t space, size_t bytes, struct ebb_array *
 		out->dim[k] = (int64_t)dim[k];
 		*n *= (int64_t)dim[k];
 	}
+	/* we write every row: no chunk is only its fill value */
+	unfolded = (double)H5Dget_storage_size(dset) * DEFLATE_RATIO_MAX;
 	if (volume > 4294967295.0 ||
-	    (double)*n * (double)bytes >
-		    (double)H5Dget_storage_size(dset) * DEFLATE_RATIO_MAX + volume)
+	    (*n > 0 && (volume > unfolded || (double)*n * (double)bytes > unfolded)))
 		rc = ebb_err_set(err, EBB_EFORMAT,
 				 "it claims %lld elements, but stores only %llu bytes",
 				 (long long)*n, (unsigned long long)H5Dget_storage_size(dset));
