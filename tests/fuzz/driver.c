@@ -265,7 +265,7 @@ int main(int argc, char **argv)
 {
 	struct flags f = {.runs = 1000, .seed = 1, .limit_s = SANITIZED ? 60 : 20};
 	const char *dictionary = NULL, *folder = NULL;
-	struct fuzz_list seeds = {0}, words = {0};
+	static struct fuzz_list seeds, words; /* live as long as the process */
 	bool files = false;
 
 	for (int i = 1; i < argc; i++) {
