@@ -177,14 +177,15 @@ Test(describe, an_unknown_experiment_names_the_nearest)
 
 Test(describe, an_algorithm_has_its_formula)
 {
-	json_t *root;
+	json_t *root, *gipo;
 
 	cr_assert_eq(ebb("algorithms gspo"), 0);
 	says("clip(rho_it, 0.9997, 1.0004)");
 	says("PG 2 sequence");
 	root = ebb_json("algorithms gipo --json");
-	root = json_array_get(json_object_get(root, "algorithms"), 0);
-	cr_assert_not_null(named(json_object_get(root, "loss"), "name", "gamma"));
+	gipo = json_array_get(json_object_get(root, "algorithms"), 0);
+	cr_assert_not_null(named(json_object_get(gipo, "loss"), "name", "gamma"));
+	json_decref(root);
 	cr_assert_eq(ebb("algorithms gpso"), 2);
 	says("gspo");
 }
