@@ -44,6 +44,11 @@ uint32_t ebb_block_crc_start(const unsigned char header[EBB_BLOCK_HEADER])
 	return ebb_crc32(0, header, EBB_BLOCK_HEADER - 4);
 }
 
+bool ebb_block_begins(const unsigned char *bytes, int64_t n)
+{
+	return memcmp(bytes, magic, n < 4 ? (size_t)n : 4) == 0;
+}
+
 bool ebb_block_unpack(struct ebb_block *block, const unsigned char header[EBB_BLOCK_HEADER])
 {
 	uint32_t kind;

@@ -38,6 +38,8 @@ struct ebb_block {
 void ebb_block_pack(struct ebb_block *block, const void *payload,
 		    unsigned char header[EBB_BLOCK_HEADER]);
 
+/* Can these n < EBB_BLOCK_HEADER bytes be the beginning of a header? */
+bool ebb_block_begins(const unsigned char *bytes, int64_t n);
 /* False where this cannot be a header. The CRC is the reader's to compare, from this start. */
 bool ebb_block_unpack(struct ebb_block *block, const unsigned char header[EBB_BLOCK_HEADER]);
 uint32_t ebb_block_crc_start(const unsigned char header[EBB_BLOCK_HEADER]);

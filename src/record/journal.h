@@ -53,7 +53,8 @@ struct ebb_journal_view {
 };
 
 /* Read the whole blocks of a journal, also while another process appends to it; at most up to
- * `upto` where it is given (then a block missing or damaged before it is EBB_EFORMAT). */
+ * `upto` where it is given (then a block missing or damaged before it is EBB_EFORMAT). EBB_ENOENT: no
+ * such file, or a writer that has not finished, and perhaps died in, its first block. */
 int ebb_journal_read(struct ebb_journal_view *view, const char *path,
 		     const struct ebb_journal_mark *upto, struct ebb_err *err);
 /* The same with the last row of one axis alone: every row[] is null but those of that axis, which

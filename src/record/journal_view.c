@@ -137,12 +137,26 @@ static bool take_rows(struct source *s, int64_t at, const struct ebb_block *bloc
 	return crc == block->crc;
 }
 
+/* Did its writer die inside the first block? Then the file is nothing but the beginning of one. */
+static bool is_begun(struct source *s)
+{
+	unsigned char header[EBB_BLOCK_HEADER] = {0};
+	struct ebb_block block;
+
+	if (s->size < EBB_BLOCK_HEADER)
+		return take(s, 0, header, s->size) && ebb_block_begins(header, s->size);
+	return take(s, 0, header, EBB_BLOCK_HEADER) && ebb_block_unpack(&block, header) &&
+	       block.kind == EBB_BLOCK_TEXT && block.bytes > s->size - EBB_BLOCK_HEADER;
+}
+
 static int read_first(struct source *s, struct ebb_journal_view *view, struct ebb_err *err)
 {
 	unsigned char header[EBB_BLOCK_HEADER];
 	const int64_t none[EBB_N_AXES] = {0};
 	struct ebb_block block;
 
+	if (is_begun(s))
+		return ebb_err_set(err, EBB_ENOENT, "'%s' has no whole block yet", s->path);
 	if (!next_block(s, 0, none, none, &block, header) || block.kind != EBB_BLOCK_TEXT ||
 	    !take_text(s, 0, &block, header, view))
 		return ebb_err_set(err, EBB_EFORMAT,

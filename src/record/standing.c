@@ -157,8 +157,10 @@ static void read_journal(const char *path, struct ebb_standing *s)
 	struct ebb_journal_view view;
 	struct ebb_err err = EBB_ERR_INIT;
 
-	if (ebb_journal_last(&view, path, EBB_AXIS_STEP, &err) < 0) {
-		if (s->state != EBB_STATE_RUNNING) /* which may just be writing its first block */
+	int rc = ebb_journal_last(&view, path, EBB_AXIS_STEP, &err);
+
+	if (rc < 0) {
+		if (rc != EBB_ENOENT) /* a trial that began and said nothing yet is no damage */
 			set_cause(s, err.text);
 		return;
 	}

@@ -76,9 +76,6 @@ static void add_folder(struct fuzz_list *list, const char *folder)
 	struct dirent **entry;
 	int n = scandir(folder, &entry, NULL, alphasort); /* in order: runs must come back */
 
-	/* harnesses of binary files make their seeds themselves and keep no folder */
-	if (n < 0 && errno == ENOENT && fuzz_target.seeds)
-		return;
 	if (n < 0) {
 		fprintf(stderr, "%s: cannot list '%s': %s\n", fuzz_target.name, folder,
 			strerror(errno));
@@ -314,7 +311,9 @@ int main(int argc, char **argv)
 		return write_dictionary(dictionary, &words);
 	if (folder)
 		return write_seeds(folder, &seeds);
-	if (seeds.n == 0)
-		fuzz_list_puts(&seeds, "");
+	if (seeds.n == 0) {
+		fprintf(stderr, "%s: no seeds: give --corpus or files\n", fuzz_target.name);
+		return 2;
+	}
 	return run_all(&f, &seeds, &words);
 }
