@@ -137,16 +137,25 @@ static bool take_rows(struct source *s, int64_t at, const struct ebb_block *bloc
 	return crc == block->crc;
 }
 
-/* Did its writer die inside the first block? Then the file is nothing but the beginning of one. */
+/* Did its writer die inside the first block? Then the file is nothing but the beginning of one: text
+ * without the bracket and newline that end it, which a header that merely claims too much still has. */
 static bool is_begun(struct source *s)
 {
 	unsigned char header[EBB_BLOCK_HEADER] = {0};
+	int64_t n = s->size - EBB_BLOCK_HEADER;
 	struct ebb_block block;
+	bool begun;
+	char *text;
 
-	if (s->size < EBB_BLOCK_HEADER)
+	if (n < 0)
 		return take(s, 0, header, s->size) && ebb_block_begins(header, s->size);
-	return take(s, 0, header, EBB_BLOCK_HEADER) && ebb_block_unpack(&block, header) &&
-	       block.kind == EBB_BLOCK_TEXT && block.bytes > s->size - EBB_BLOCK_HEADER;
+	if (!take(s, 0, header, EBB_BLOCK_HEADER) || !ebb_block_unpack(&block, header) ||
+	    block.kind != EBB_BLOCK_TEXT || block.bytes <= n)
+		return false;
+	text = malloc((size_t)n + 1);
+	begun = text && take(s, EBB_BLOCK_HEADER, text, n) && !memmem(text, (size_t)n, "}\n", 2);
+	free(text);
+	return begun;
 }
 
 static int read_first(struct source *s, struct ebb_journal_view *view, struct ebb_err *err)

@@ -58,8 +58,8 @@ def is_held(journal):
     return False
 
 
-def lost_work(cwd, now):
-    """Seconds of work that the running trials have not saved."""
+def lost_work(cwd, begin, now):
+    """Seconds of work that the running trials of an attempt begun at `begin` have not saved."""
     lost, began = [], {}
     for line in (cwd / "run" / "log.jsonl").read_text().splitlines() if (cwd / "run" / "log.jsonl").exists() else []:
         event = json.loads(line)
@@ -73,7 +73,7 @@ def lost_work(cwd, now):
         part = finished.with_name(finished.name + ".part")
         if finished.exists() or not part.exists():
             continue
-        since = began.get(journal.stem, 0)
+        since = max(begin, began.get(journal.stem, 0))
         lost.append(now - max(since, saved.stat().st_mtime if saved.exists() else 0))
     return lost
 
@@ -119,6 +119,7 @@ class Soak:
 
     def kill_once(self, cwd):
         """One attempt of the sweep; True when it came to its end."""
+        begin = time.time()
         p = start(self.ebb, cwd)
         try:
             return p.wait(self.random.expovariate(1 / self.mean_s)) == 0
@@ -129,7 +130,7 @@ class Soak:
             if f.suffix in (".half", ".part", ".tmp"):
                 self.phases[f.suffix] = self.phases.get(f.suffix, 0) + 1
         now = time.time()
-        lost = lost_work(cwd, now)
+        lost = lost_work(cwd, begin, now)
         victims = workers(p.pid)
         if kind == "parent":
             os.kill(p.pid, signal.SIGKILL)
