@@ -67,9 +67,13 @@ static void say_loss(struct ebb_formula *s)
 	}
 	if (o->kl_old.coef > 0)
 		SAY(s, " + %.10g sum_it w_it q_it", o->kl_old.coef);
-	if (o->entropy.coef > 0)
-		SAY(s, " - %.10g sum_it e_it %sH_it", o->entropy.coef,
-		    o->gamma.kind == EBB_GAMMA_NONE ? "" : "gamma_t ");
+	if (ebb_weighs_entropy(o)) {
+		if (o->entropy.control == EBB_CONTROL_NONE)
+			SAY(s, " - %.10g", o->entropy.coef);
+		else
+			SAY(s, " - alpha");
+		SAY(s, " sum_it e_it %sH_it", o->gamma.kind == EBB_GAMMA_NONE ? "" : "gamma_t ");
+	}
 	ebb_formula_put(s, "loss");
 }
 
@@ -224,7 +228,7 @@ static void say_entropy(struct ebb_formula *s)
 	const struct ebb_options *o = s->o;
 	const bool scheduled = o->gamma.kind != EBB_GAMMA_NONE;
 
-	if (!(o->entropy.coef > 0))
+	if (!ebb_weighs_entropy(o))
 		return;
 	SAY(s, "H_it: exact entropy of the next-token distribution, nats; ");
 	if (o->entropy.aggregate == EBB_ENTROPY_LOSS) {
@@ -246,6 +250,38 @@ static void say_entropy(struct ebb_formula *s)
 		ebb_formula_cite(s, "gamma.normalise");
 	}
 	ebb_formula_put(s, "entropy");
+}
+
+/* What moves alpha from step to step. */
+static void say_control(struct ebb_formula *s)
+{
+	const struct ebb_options *o = s->o;
+	const char *h = o->entropy.measure == EBB_MEASURE_FULL
+				? "H: mean exact entropy of the step's response tokens"
+				: "H: -mean old_it of the step";
+
+	if (!ebb_weighs_entropy(o) || o->entropy.control == EBB_CONTROL_NONE)
+		return;
+	if (o->entropy.control == EBB_CONTROL_ANNEAL)
+		SAY(s, "from %.10g to %.10g over %" PRId64 " steps, %s", o->entropy.coef,
+		    o->entropy.min,
+		    o->entropy.horizon > 0 ? o->entropy.horizon : (int64_t)o->train.steps,
+		    o->entropy.anneal == EBB_ANNEAL_LINEAR ? "in a line" : "along half a cosine");
+	else if (o->entropy.control == EBB_CONTROL_BANG_BANG)
+		SAY(s,
+		    "from %.10g, after each step + %.10g where H < %.10g, else - %.10g, "
+		    "inside "
+		    "[%.10g, %.10g]; 0 at a step after one with H above\n%s",
+		    o->entropy.coef, o->entropy.delta, o->entropy.target, o->entropy.delta,
+		    o->entropy.min, o->entropy.max, h);
+	else
+		SAY(s,
+		    "from %.10g, after each step times exp(%.10g (%.10g - H)), inside "
+		    "[%.10g, %.10g]\n%s",
+		    o->entropy.coef, o->entropy.eta, o->entropy.target, o->entropy.min,
+		    o->entropy.max, h);
+	CITE(s, o->entropy.control == EBB_CONTROL_ANNEAL ? "EI 4.4" : "EI 1.3");
+	ebb_formula_put(s, "alpha");
 }
 
 /* The power or the line as a formula of t, a word or in parentheses. */
@@ -280,7 +316,7 @@ static void say_gamma(struct ebb_formula *s)
 	const int shown = s->limit < GAMMA_SHOWN ? s->limit : GAMMA_SHOWN;
 	char after[48];
 
-	if (!(o->entropy.coef > 0) || o->gamma.kind == EBB_GAMMA_NONE)
+	if (!ebb_weighs_entropy(o) || o->gamma.kind == EBB_GAMMA_NONE)
 		return;
 	snprintf(after, sizeof after, "(t - %" PRId64 ")", o->gamma.k);
 	SAY(s, "gamma_t = ");
@@ -334,5 +370,6 @@ void ebb_formula_add(struct ebb_page *page, const struct ebb_options *o, int lim
 	ebb_formula_kl_loss(&s);
 	ebb_formula_kl_old(&s);
 	say_entropy(&s);
+	say_control(&s);
 	say_gamma(&s);
 }

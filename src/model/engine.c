@@ -145,6 +145,33 @@ static void results_store(const struct ebb_block *b, const struct ebb_pass *pass
 	}
 }
 
+/* Every row counts for itself: no two threads meet, and counts add up to the same whatever the cut. */
+static void histogram_store(const struct ebb_block *b, const struct ebb_pass *pass, int first,
+			    int count)
+{
+	const double scale = (double)EBB_LOGIT_BINS / (2.0 * EBB_LOGIT_RANGE);
+	const size_t V = (size_t)b->net->m.V;
+	const float *z = b->logits;
+
+	for (int i = first; i < first + count; i++) {
+		int64_t *bin = pass->histogram + (size_t)i * EBB_LOGIT_BINS;
+		const size_t n = (size_t)(pass->row[i].length - pass->row[i].start) * V;
+
+		memset(bin, 0, EBB_LOGIT_BINS * sizeof *bin);
+		for (size_t k = 0; k < n; k++) {
+			const double at = ((double)z[k] + EBB_LOGIT_RANGE) * scale;
+
+			if (at >= 0 && at < EBB_LOGIT_BINS)
+				bin[(int)at]++;
+			else if (at < 0)
+				bin[0]++;
+			else if (at >= EBB_LOGIT_BINS)
+				bin[EBB_LOGIT_BINS - 1]++;
+		}
+		z += n;
+	}
+}
+
 static void coefficients_load(struct ebb_block *b, const struct ebb_pass *pass, int first,
 			      int count)
 {
@@ -193,6 +220,8 @@ static void rows_run(struct ebb_block *b, const struct job *job, int first, int 
 		if (b->R > 0)
 			block_judge(b, job);
 		results_store(b, pass, first, count);
+		if (pass->histogram != NULL)
+			histogram_store(b, pass, first, count);
 		if (grad != NULL) {
 			if (pass->weigh != NULL)
 				pass->weigh(pass->ctx, first, count);

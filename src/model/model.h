@@ -93,6 +93,11 @@ struct ebb_row {
 	int start, length;
 };
 
+/* Bins of a histogram of raw logits: equally wide over [-EBB_LOGIT_RANGE, EBB_LOGIT_RANGE], lower
+ * limits included; the outermost catch what lies beyond. Not-a-number is in none. */
+#define EBB_LOGIT_BINS  96
+#define EBB_LOGIT_RANGE 24
+
 /*
  * A pass over n rows. Arrays are (n, stride), entry [i*stride + t] belongs to response token t of
  * row i; entries at or beyond a row's response length are neither read nor written. Results are
@@ -111,6 +116,8 @@ struct ebb_pass {
 	double *kl;             /* exact KL(pi || ref), needs ref        (n, stride)    */
 	double *logp_ref;       /* of the drawn token, needs ref         (n, stride)    */
 	double *moment;         /* mean and central moments 2..4 of raw logits (n, stride, 4) */
+	int64_t *histogram;     /* raw logits of the row's response tokens in each bin
+				 * (n, EBB_LOGIT_BINS)                                        */
 	const struct ebb_weights *ref; /* null: no reference                                   */
 	double *w_logp, *w_entropy, *w_kl; /* dL/dlogp, dL/dH, dL/dKL           (n, stride)    */
 	void (*weigh)(void *ctx, int first, int count);

@@ -1,11 +1,12 @@
 /* The entropy term: gamma(t) and the mean that alpha multiplies. PG 3.7, EI 1.2, 4.3, 4.4. */
 #include "objective/stages.h"
 
-void ebb_entropy_rule_init(struct ebb_entropy_rule *r, const struct ebb_options *o, int limit)
+void ebb_entropy_rule_init(struct ebb_entropy_rule *r, const struct ebb_options *o, double coef,
+			   int limit)
 {
 	struct ebb_gamma_rule *g = &r->gamma;
 
-	r->coef = o->entropy.coef;
+	r->coef = coef;
 	g->kind = (int)o->gamma.kind;
 	g->own_length = o->gamma.tmax == EBB_TMAX_ACTUAL;
 	g->tmax = limit;
@@ -19,7 +20,7 @@ double ebb_gamma(const struct ebb_options *o, int ordinal, int limit, int length
 {
 	struct ebb_entropy_rule r;
 
-	ebb_entropy_rule_init(&r, o, limit);
+	ebb_entropy_rule_init(&r, o, 0.0, limit);
 	return ebb_gamma_at(&r.gamma, ordinal, length);
 }
 

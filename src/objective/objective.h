@@ -98,6 +98,15 @@ struct ebb_weigh_stats {
 	double old_floored, ref_floored, kl_log_clamped; /* counts; old_floored: old or roll      */
 };
 
+/* What the clip did to a token in an update. */
+enum ebb_clip_mark {
+	EBB_CLIP_NOT,        /* the token's gradient passed                              */
+	EBB_CLIP_LOW,        /* cut at the lower limit                                   */
+	EBB_CLIP_HIGH,       /* cut at the upper limit                                   */
+	EBB_CLIP_DUAL,       /* cut at the dual limit                                    */
+	EBB_CLIP_NONE = 255, /* no token, or one that is not trained on                  */
+};
+
 /*
  * One optimizer update. begin() computes the denominators, TIS weights and gamma schedule, which
  * need the mask and frozen arrays alone; rows() may then be called for any ranges that cover
@@ -112,12 +121,13 @@ struct ebb_minibatch {
 	const struct ebb_batch *batch;
 	const int *row;		/* rows of the batch in this update         (n)                 */
 	int n, stride;		/* arrays below are (n, stride), stride >= batch->T             */
-	double kl_coef;
+	double kl_coef, entropy_coef; /* of this step: the controllers' */
 	int limit;		/* response limit in tokens: Tmax of gamma, C of the -norm aggregates */
 	const double *logp;	/* log p under the current policy           (n, stride)         */
 	const double *entropy;	/* exact entropy, nats; may be null         (n, stride)         */
 	const double *kl;	/* exact KL; may be null                    (n, stride)         */
 	double *w_logp, *w_entropy, *w_kl; /* results; the last two may be null (n, stride)    */
+	unsigned char *mark;	/* result: enum ebb_clip_mark; may be null  (n, stride)         */
 	struct ebb_weigh_private *private_;
 };
 
@@ -139,6 +149,15 @@ double ebb_info_reward(const struct ebb_options *o, const double *logp, const do
 
 /* coef *= 1 + clip(KL/target - 1, -0.2, 0.2) n / horizon, PG 3.4. */
 double ebb_kl_adapt(const struct ebb_options *o, double coef, double kl, int n_responses);
+
+/*
+ * alpha over the steps, entropy.control (EI 1.3). What is remembered begins at start; after every step
+ * whose measured entropy was h nats (entropy.measure) it is adapted. What applies to a step follows
+ * from what is remembered, the step's number and the h before it (any at step 0).
+ */
+double ebb_alpha_start(const struct ebb_options *o);
+double ebb_alpha_adapt(const struct ebb_options *o, double alpha, double h);
+double ebb_alpha_at(const struct ebb_options *o, double alpha, double h, int64_t step);
 
 /* Soft penalty for n response tokens, PG 4.5 part 4b; cache 0: none up to max, -factor beyond. */
 double ebb_overlong_penalty(double max, double cache, double factor, int n);

@@ -17,8 +17,9 @@ void ebb_clip_rule_init(struct ebb_clip_rule *r, const struct ebb_options *o);  
 void ebb_tis_rule_init(struct ebb_tis_rule *r, const struct ebb_options *o);     /* tis */
 /* coef: the controller's. kl kl_old */
 void ebb_kl_rule_init(struct ebb_kl_rule *r, const struct ebb_options *o, double coef);
-/* entropy gamma */
-void ebb_entropy_rule_init(struct ebb_entropy_rule *r, const struct ebb_options *o, int limit);
+/* coef: of this step. gamma */
+void ebb_entropy_rule_init(struct ebb_entropy_rule *r, const struct ebb_options *o, double coef,
+			   int limit);
 
 /* What a mini-batch counts, from the mask alone. */
 struct ebb_counts {

@@ -112,6 +112,12 @@ EBB_HD double ebb_ratio(double x, double clamp, int *stopped)
 #define EBB_MARK_HIGH 2u
 #define EBB_MARK_DUAL 4u
 
+/* The same of one token in one byte, as records keep it. */
+EBB_HD unsigned char ebb_mark_byte(unsigned mark)
+{
+	return mark & EBB_MARK_LOW ? 1 : mark & EBB_MARK_HIGH ? 2 : mark & EBB_MARK_DUAL ? 3 : 0;
+}
+
 /* -min(rho A, clip(rho, low, high) A), for A < 0 also at most -dual A. Slope by log rho. On a limit
  * itself the gradient passes. */
 EBB_HD struct ebb_term ebb_surrogate(const struct ebb_clip_rule *r, double rho, double A,
@@ -272,9 +278,11 @@ struct ebb_response {
 	double w, w_entropy;       /* weight of a token in the loss and in the entropy term */
 };
 
-/* Where the coefficients go; entropy and kl may be null. (T) each. */
+/* Where the coefficients go, and what the clip did (enum ebb_clip_mark of objective.h); all but logp
+ * may be null. (T) each. */
 struct ebb_coefficients {
 	double *logp, *entropy, *kl;
+	unsigned char *mark;
 };
 
 /* Sums over one response, tokens in ascending order. */
@@ -338,6 +346,8 @@ EBB_HD void ebb_weigh_response(const struct ebb_weigh_rule *rule, const struct e
 			out->entropy[t] = 0.0;
 		if (out->kl)
 			out->kl[t] = 0.0;
+		if (out->mark)
+			out->mark[t] = 255;
 		if (!in->mask[t])
 			continue;
 		ordinal++;
@@ -384,6 +394,8 @@ EBB_HD void ebb_weigh_response(const struct ebb_weigh_rule *rule, const struct e
 		} else {
 			g = w_policy * l.slope;
 		}
+		if (out->mark)
+			out->mark[t] = ebb_mark_byte(mark);
 		sums->low += (mark & EBB_MARK_LOW) != 0;
 		sums->dual += (mark & EBB_MARK_DUAL) != 0;
 		if (mark & EBB_MARK_HIGH) {

@@ -29,7 +29,7 @@ static bool needs_limit(const struct ebb_options *o)
 		o->gamma.kind == EBB_GAMMA_LINEAR || o->gamma.kind == EBB_GAMMA_PIECE_LINEAR;
 
 	return (norm && o->loss.constant == 0.0) ||
-	       (line && o->gamma.tmax == EBB_TMAX_LIMIT && o->entropy.coef > 0.0);
+	       (line && o->gamma.tmax == EBB_TMAX_LIMIT && ebb_weighs_entropy(o));
 }
 
 static int check(const struct ebb_minibatch *mb, struct ebb_err *err)
@@ -64,7 +64,7 @@ static int check(const struct ebb_minibatch *mb, struct ebb_err *err)
 		return ebb_err_set(
 			err, EBB_EINVAL,
 			"kl.estimator=full needs the exact KL and room for its coefficient");
-	if (o->entropy.coef > 0.0 && (!mb->entropy || !mb->w_entropy))
+	if (mb->entropy_coef > 0.0 && (!mb->entropy || !mb->w_entropy))
 		return ebb_err_set(err, EBB_EINVAL,
 				   "entropy.coef needs the entropy and room for its coefficient");
 	return 0;
@@ -149,7 +149,7 @@ int ebb_weigh_begin(struct ebb_minibatch *mb, struct ebb_err *err)
 	ebb_ratio_rule_init(&p->rule.ratio, mb->o);
 	ebb_clip_rule_init(&p->rule.clip, mb->o);
 	ebb_tis_rule_init(&p->rule.tis, mb->o);
-	ebb_entropy_rule_init(&p->rule.entropy, mb->o, mb->limit);
+	ebb_entropy_rule_init(&p->rule.entropy, mb->o, mb->entropy_coef, mb->limit);
 	ebb_kl_rule_init(&p->rule.kl, mb->o, mb->kl_coef);
 	count(p, mb);
 	p->S = ebb_aggregate_rows(mb->o, &p->counts);
@@ -192,6 +192,7 @@ void ebb_weigh_rows(void *minibatch, int first, int count)
 			.logp = mb->w_logp + now,
 			.entropy = mb->w_entropy ? mb->w_entropy + now : NULL,
 			.kl = mb->w_kl ? mb->w_kl + now : NULL,
+			.mark = mb->mark ? mb->mark + now : NULL,
 		};
 
 		p->sums[i] = (struct ebb_row_sums){0};
@@ -202,6 +203,8 @@ void ebb_weigh_rows(void *minibatch, int first, int count)
 				out.entropy[t] = 0.0;
 			if (out.kl)
 				out.kl[t] = 0.0;
+			if (out.mark)
+				out.mark[t] = EBB_CLIP_NONE;
 		}
 	}
 }

@@ -1,5 +1,6 @@
 /* The rules of lint.def about the entropy term, rewards, advantages and the loops, in its order. */
 #include <inttypes.h>
+#include "base/real.h"
 #include "options/lint_look.h"
 
 /* ---- entropy and gamma(t) ---- */
@@ -14,14 +15,9 @@ static bool piecewise(const struct ebb_options *o)
 	return o->gamma.kind == EBB_GAMMA_PIECE_LINEAR || o->gamma.kind == EBB_GAMMA_PIECE_EXP;
 }
 
-static bool weighs_entropy(const struct ebb_options *o)
-{
-	return o->entropy.coef > 0.0;
-}
-
 bool ebb_rule_entropy_off(const struct ebb_options *o, struct ebb_look *l)
 {
-	return !weighs_entropy(o) &&
+	return !ebb_weighs_entropy(o) &&
 	       ebb_say(l, "entropy.coef=0; raise entropy.coef (alpha) or leave it out");
 }
 
@@ -35,57 +31,120 @@ bool ebb_rule_entropy_huge(const struct ebb_options *o, struct ebb_look *l)
 		       o->entropy.coef);
 }
 
+bool ebb_rule_alpha_fixed(const struct ebb_options *o, struct ebb_look *l)
+{
+	return o->entropy.control == EBB_CONTROL_NONE &&
+	       ebb_say(l, "alpha stays at entropy.coef; set entropy.control");
+}
+
+bool ebb_rule_alpha_delta(const struct ebb_options *o, struct ebb_look *l)
+{
+	return (o->entropy.control == EBB_CONTROL_ANNEAL ||
+		o->entropy.control == EBB_CONTROL_DUAL) &&
+	       ebb_say(l, "it is the step of entropy.control=bang_bang, not of %s; leave it out",
+		       EBB_CHOICE(o, entropy, control));
+}
+
+bool ebb_rule_alpha_eta(const struct ebb_options *o, struct ebb_look *l)
+{
+	return (o->entropy.control == EBB_CONTROL_ANNEAL ||
+		o->entropy.control == EBB_CONTROL_BANG_BANG) &&
+	       ebb_say(l, "it is the rate of entropy.control=dual, not of %s; leave it out",
+		       EBB_CHOICE(o, entropy, control));
+}
+
+bool ebb_rule_alpha_target(const struct ebb_options *o, struct ebb_look *l)
+{
+	return o->entropy.control == EBB_CONTROL_ANNEAL &&
+	       ebb_say(l, "annealing follows the steps, whatever the entropy; take "
+			  "entropy.control=bang_bang or dual, or leave it out");
+}
+
+bool ebb_rule_alpha_anneal(const struct ebb_options *o, struct ebb_look *l)
+{
+	return (o->entropy.control == EBB_CONTROL_BANG_BANG ||
+		o->entropy.control == EBB_CONTROL_DUAL) &&
+	       ebb_say(l,
+		       "entropy.control=%s follows the entropy, whatever the step; take "
+		       "entropy.control=anneal, or leave it out",
+		       EBB_CHOICE(o, entropy, control));
+}
+
+bool ebb_rule_alpha_stuck(const struct ebb_options *o, struct ebb_look *l)
+{
+	return o->entropy.control == EBB_CONTROL_DUAL && o->entropy.coef == 0.0 &&
+	       o->entropy.min == 0.0 &&
+	       ebb_say(l,
+		       "entropy.control=dual multiplies alpha, which begins at entropy.coef=0 and "
+		       "stays there: the arm has no entropy term; raise entropy.coef or "
+		       "entropy.min");
+}
+
+bool ebb_rule_target_unreachable(const struct ebb_options *o, struct ebb_look *l)
+{
+	const double most = l->facts.vocabulary > 0 ? ebb_log((double)l->facts.vocabulary) : 0.0;
+
+	return l->facts.vocabulary > 0 && o->entropy.target > most &&
+	       (o->entropy.control == EBB_CONTROL_BANG_BANG ||
+		o->entropy.control == EBB_CONTROL_DUAL) &&
+	       ebb_say(l,
+		       "entropy.target=%g is above ln %d = %.3g nats, the entropy of a uniform "
+		       "policy: "
+		       "alpha can only rise; take a lower one",
+		       o->entropy.target, l->facts.vocabulary, most);
+}
+
 bool ebb_rule_gamma_off(const struct ebb_options *o, struct ebb_look *l)
 {
-	return !weighs_entropy(o) &&
+	return !ebb_weighs_entropy(o) &&
 	       ebb_say(l, "gamma(t) weighs the entropy term and entropy.coef=0; raise entropy.coef "
 			  "(alpha)");
 }
 
 bool ebb_rule_gamma_none(const struct ebb_options *o, struct ebb_look *l)
 {
-	return weighs_entropy(o) && o->gamma.kind == EBB_GAMMA_NONE &&
+	return ebb_weighs_entropy(o) && o->gamma.kind == EBB_GAMMA_NONE &&
 	       ebb_say(l, "gamma.kind=none weighs every position alike; set gamma.kind");
 }
 
 bool ebb_rule_gamma_tmax(const struct ebb_options *o, struct ebb_look *l)
 {
-	return weighs_entropy(o) && exponential(o) &&
+	return ebb_weighs_entropy(o) && exponential(o) &&
 	       ebb_say(l, "gamma.kind=%s never reaches 0; take a linear kind or leave it out",
 		       EBB_CHOICE(o, gamma, kind));
 }
 
 bool ebb_rule_gamma_base(const struct ebb_options *o, struct ebb_look *l)
 {
-	return weighs_entropy(o) && !exponential(o) && o->gamma.kind != EBB_GAMMA_NONE &&
+	return ebb_weighs_entropy(o) && !exponential(o) && o->gamma.kind != EBB_GAMMA_NONE &&
 	       ebb_say(l, "gamma.kind=%s falls in a line; take exp or piece_exp",
 		       EBB_CHOICE(o, gamma, kind));
 }
 
 bool ebb_rule_gamma_half_life(const struct ebb_options *o, struct ebb_look *l)
 {
-	return weighs_entropy(o) && exponential(o) && o->gamma.half_life > 0.0 &&
+	return ebb_weighs_entropy(o) && exponential(o) && o->gamma.half_life > 0.0 &&
 	       ebb_say(l, "gamma.half_life=%g takes its place; give one of them",
 		       o->gamma.half_life);
 }
 
 bool ebb_rule_gamma_k(const struct ebb_options *o, struct ebb_look *l)
 {
-	return weighs_entropy(o) && o->gamma.kind != EBB_GAMMA_NONE && !piecewise(o) &&
+	return ebb_weighs_entropy(o) && o->gamma.kind != EBB_GAMMA_NONE && !piecewise(o) &&
 	       ebb_say(l, "gamma.kind=%s decays from the start; take piece_linear or piece_exp",
 		       EBB_CHOICE(o, gamma, kind));
 }
 
 bool ebb_rule_gamma_origin(const struct ebb_options *o, struct ebb_look *l)
 {
-	return weighs_entropy(o) && piecewise(o) &&
+	return ebb_weighs_entropy(o) && piecewise(o) &&
 	       ebb_say(l, "gamma.kind=%s counts from the end of its first piece; move gamma.k",
 		       EBB_CHOICE(o, gamma, kind));
 }
 
 bool ebb_rule_gamma_normalise(const struct ebb_options *o, struct ebb_look *l)
 {
-	return weighs_entropy(o) && o->gamma.kind != EBB_GAMMA_NONE &&
+	return ebb_weighs_entropy(o) && o->gamma.kind != EBB_GAMMA_NONE &&
 	       o->entropy.aggregate != EBB_ENTROPY_SEQ_MEAN &&
 	       ebb_say(l,
 		       "it divides the sum over one response, and entropy.aggregate=%s has its own "
@@ -95,7 +154,7 @@ bool ebb_rule_gamma_normalise(const struct ebb_options *o, struct ebb_look *l)
 
 bool ebb_rule_gamma_constant(const struct ebb_options *o, struct ebb_look *l)
 {
-	return weighs_entropy(o) && piecewise(o) && l->facts.response_limit > 0 &&
+	return ebb_weighs_entropy(o) && piecewise(o) && l->facts.response_limit > 0 &&
 	       o->gamma.k >= l->facts.response_limit &&
 	       ebb_say(l,
 		       "gamma.k=%" PRId64 " covers whole responses, which end after %d tokens, so "
@@ -105,7 +164,7 @@ bool ebb_rule_gamma_constant(const struct ebb_options *o, struct ebb_look *l)
 
 bool ebb_rule_gamma_zero(const struct ebb_options *o, struct ebb_look *l)
 {
-	if (!weighs_entropy(o) || o->gamma.kind != EBB_GAMMA_EXP || o->gamma.half_life > 0.0 ||
+	if (!ebb_weighs_entropy(o) || o->gamma.kind != EBB_GAMMA_EXP || o->gamma.half_life > 0.0 ||
 	    o->gamma.base > 0.0 || o->gamma.origin != 1)
 		return false;
 	return ebb_say(
@@ -353,7 +412,7 @@ bool ebb_rule_seq_den(const struct ebb_options *o, struct ebb_look *l)
 {
 	const bool mean = o->loss.aggregate == EBB_AGGREGATE_SEQ_MEAN_TOKEN_MEAN ||
 			  o->loss.aggregate == EBB_AGGREGATE_SEQ_MEAN_TOKEN_SUM ||
-			  (weighs_entropy(o) && o->entropy.aggregate == EBB_ENTROPY_SEQ_MEAN);
+			  (ebb_weighs_entropy(o) && o->entropy.aggregate == EBB_ENTROPY_SEQ_MEAN);
 
 	if (o->overlong.mode != EBB_OVERLONG_FILTER)
 		return ebb_say(l,

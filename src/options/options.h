@@ -147,6 +147,13 @@ void ebb_options_base_identity(const struct ebb_options *o, const struct ebb_cat
 void ebb_options_id(const struct ebb_options *o, const struct ebb_catalog *catalog,
 		    char id[EBB_ID_MAX]);
 
+/* Does the entropy term ever have a weight? A controller may begin at 0. */
+static inline bool ebb_weighs_entropy(const struct ebb_options *o)
+{
+	return o->entropy.coef > 0.0 || o->entropy.control == EBB_CONTROL_BANG_BANG ||
+	       (o->entropy.control != EBB_CONTROL_NONE && o->entropy.min > 0.0);
+}
+
 /* The same without train.steps: trials that share it are one trajectory, stopped sooner or later. */
 void ebb_options_trajectory(const struct ebb_options *o, const struct ebb_catalog *catalog,
 			    char id[EBB_ID_MAX]);

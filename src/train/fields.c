@@ -36,6 +36,8 @@ void ebb_fields_init(struct ebb_fields *f, const struct ebb_task *task, const st
 		[EBB_FIELD_SNAP_ENTROPY] = {"snapshot/entropy", "nats", "exact entropy of the next-token distribution", "", EBB_AXIS_SNAPSHOT, EBB_F32_ELEMENT, 2, {R, T}, {"response", "response position"}, true},
 		[EBB_FIELD_SNAP_ADVANTAGE] = {"snapshot/advantage", "reward", "advantage of the token", "", EBB_AXIS_SNAPSHOT, EBB_F32_ELEMENT, 2, {R, T}, {"response", "response position"}, true},
 		[EBB_FIELD_SNAP_REWARD] = {"snapshot/reward", "reward", "verifier reward of the response", "", EBB_AXIS_SNAPSHOT, EBB_F32_ELEMENT, 1, {R}, {"response"}, true},
+		[EBB_FIELD_SNAP_CLIP] = {"snapshot/clip", "", "the clip in the step's last update with the token: 0 passed, 1 low, 2 high, 3 dual", "PG 2", EBB_AXIS_SNAPSHOT, EBB_U8_ELEMENT, 2, {R, T}, {"response", "response position"}, true},
+		[EBB_FIELD_SNAP_LOGITS] = {"snapshot/logit_histogram", "share", "raw logits of the step's first update, 96 bins of 0.5 from -24 to 24", "EI 7.4", EBB_AXIS_SNAPSHOT, EBB_F64_ELEMENT, 1, {EBB_LOGIT_BINS}, {"bin"}, true},
 	};
 	/* clang-format on */
 

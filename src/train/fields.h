@@ -22,6 +22,8 @@ enum ebb_array_field {
 	EBB_FIELD_SNAP_ENTROPY,   /* snapshot/entropy      (R, T)                                 */
 	EBB_FIELD_SNAP_ADVANTAGE, /* snapshot/advantage    (R, T)                                 */
 	EBB_FIELD_SNAP_REWARD,    /* snapshot/reward       (R)                                    */
+	EBB_FIELD_SNAP_CLIP,      /* snapshot/clip         (R, T)     enum ebb_clip_mark          */
+	EBB_FIELD_SNAP_LOGITS,    /* snapshot/logit_histogram (bins)  shares                      */
 	EBB_N_ARRAY_FIELDS
 };
 

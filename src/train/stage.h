@@ -10,9 +10,9 @@
  *   ANSWER      log-likelihood of the gold answer           (information reward)
  *   KEEP        shaping, dynamic sampling; back to DRAW while groups are missing
  *   OLD, REF    passes that the options need
- *   PREPARE     advantages, snapshot
+ *   PREPARE     advantages
  *   UPDATE      epochs x mini-batches
- *   CLOSE       rows of the record, controllers, next step
+ *   CLOSE       rows of the record, snapshot, controllers, next step
  *
  * A stage function either leaves a request (returns WORK), moves on (NEXT) or fails (< 0). The next
  * one finds the results of that request in place. Between two stages everything that matters lies in
@@ -97,7 +97,11 @@ struct ebb_trial {
 	unsigned char *outcome;        /* (questions * samples)                      */
 	unsigned char *greedy_outcome; /* (questions)                                */
 	int32_t *snap_token, *snap_start;
-	float *snap; /* (R, T)                                            */
+	float *snap;              /* (R, T)                                            */
+	unsigned char *snap_clip; /* enum ebb_clip_mark, rows as in batch     (R, T)          */
+	double *snap_logits;      /* NaN: no update of this step yet          (bins)          */
+	unsigned char *mark;      /* of one update                            (R, T)          */
+	int64_t *histogram;       /* of one update                            (R, bins)       */
 	struct ebb_arena arena;
 };
 

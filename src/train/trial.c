@@ -255,6 +255,10 @@ static void register_scratch(struct ebb_trial *t, int groups, int G, int P, int 
 	ebb_arena_add(a, &t->snap_token, R * (size_t)(P + T), sizeof *t->snap_token);
 	ebb_arena_add(a, &t->snap_start, R, sizeof *t->snap_start);
 	ebb_arena_add(a, &t->snap, cells, sizeof *t->snap);
+	ebb_arena_add(a, &t->snap_clip, cells, sizeof *t->snap_clip);
+	ebb_arena_add(a, &t->snap_logits, EBB_LOGIT_BINS, sizeof *t->snap_logits);
+	ebb_arena_add(a, &t->mark, cells, sizeof *t->mark);
+	ebb_arena_add(a, &t->histogram, R * EBB_LOGIT_BINS, sizeof *t->histogram);
 }
 
 int ebb_trial_open(struct ebb_trial **out, struct ebb_lab *lab, struct ebb_watch *watch,
@@ -270,6 +274,8 @@ int ebb_trial_open(struct ebb_trial **out, struct ebb_lab *lab, struct ebb_watch
 	t->o = o;
 	t->watch = watch;
 	t->kl_coef = o->kl.coef;
+	t->alpha = ebb_alpha_start(o);
+	t->entropy_coef = ebb_alpha_at(o, t->alpha, 0, 0);
 	t->started = ebb_clock();
 	t->status = EBB_STATUS_COMPLETE;
 	ebb_objective_needs(o, &t->needs);

@@ -53,9 +53,47 @@ int ebb_stage_ref_done(struct ebb_trial *t, struct ebb_err *err)
 	return NEXT;
 }
 
-/* ---- advantages ---- */
+/* ---- snapshots ---- */
 
-static int write_snapshot(struct ebb_trial *t, struct ebb_err *err)
+/* Does this step keep its tensors? Gathered from PREPARE on, written when the updates are through. */
+static bool snapshot_due(const struct ebb_trial *t)
+{
+	return t->o->record.snapshot > 0 && t->step % t->o->record.snapshot == 0;
+}
+
+static void snapshot_begin(struct ebb_trial *t)
+{
+	size_t cells = (size_t)(t->batch.capacity * t->batch.G) * (size_t)t->batch.T;
+
+	memset(t->snap_clip, EBB_CLIP_NONE, cells * sizeof *t->snap_clip);
+	for (int k = 0; k < EBB_LOGIT_BINS; k++)
+		t->snap_logits[k] = NAN;
+}
+
+/* What the update that was just done adds; a later one with the same tokens replaces its marks. */
+static void snapshot_update(struct ebb_trial *t)
+{
+	size_t T = (size_t)t->batch.T;
+	double sum = 0;
+
+	for (int i = 0; i < t->mb.n; i++)
+		memcpy(t->snap_clip + (size_t)t->member[i] * T,
+		       t->mark + (size_t)i * (size_t)t->mb.stride, T * sizeof *t->mark);
+	if (t->measured)
+		return;
+	for (int i = 0; i < t->mb.n; i++)
+		sum += (double)(t->row[i].length - t->row[i].start);
+	sum *= t->lab->task->vocabulary;
+	for (int k = 0; sum > 0 && k < EBB_LOGIT_BINS; k++) {
+		int64_t n = 0;
+
+		for (int i = 0; i < t->mb.n; i++)
+			n += t->histogram[(size_t)i * EBB_LOGIT_BINS + (size_t)k];
+		t->snap_logits[k] = (double)n / sum;
+	}
+}
+
+static int snapshot_write(struct ebb_trial *t, struct ebb_err *err)
 {
 	const struct ebb_store *s = &t->batch;
 	int rows = s->capacity * s->G, width = s->P + s->T;
@@ -87,8 +125,12 @@ static int write_snapshot(struct ebb_trial *t, struct ebb_err *err)
 	for (int i = 0; i < rows; i++)
 		t->snap[i] = i < s->n * s->G ? (float)s->reward[i] : NAN;
 	ebb_trial_set(t, EBB_FIELD_SNAP_REWARD, t->snap);
+	ebb_trial_set(t, EBB_FIELD_SNAP_CLIP, t->snap_clip);
+	ebb_trial_set(t, EBB_FIELD_SNAP_LOGITS, t->snap_logits);
 	return t->writer ? ebb_writer_row(t->writer, EBB_AXIS_SNAPSHOT, err) : 0;
 }
+
+/* ---- advantages ---- */
 
 static void shuffle(struct ebb_trial *t)
 {
@@ -109,7 +151,6 @@ int ebb_stage_prepare(struct ebb_trial *t, struct ebb_err *err)
 {
 	const struct ebb_prepare_stats *p = &t->prepared;
 	struct ebb_reading *r = &t->reading;
-	int rc = 0;
 
 	t->view = ebb_store_batch(&t->batch, &t->needs);
 	ebb_objective_prepare(t->o, &t->view, t->kl_coef, &t->prepared);
@@ -125,12 +166,12 @@ int ebb_stage_prepare(struct ebb_trial *t, struct ebb_err *err)
 		ebb_trial_diverge(t, "log-probabilities of drawn tokens are not finite");
 		return NEXT;
 	}
-	if (t->o->record.snapshot > 0 && t->step % t->o->record.snapshot == 0)
-		rc = write_snapshot(t, err);
+	if (snapshot_due(t))
+		snapshot_begin(t);
 	t->epoch = t->minibatch = 0;
 	shuffle(t);
 	t->stage = STAGE_UPDATE;
-	return rc;
+	return NEXT;
 }
 
 /* ---- updates ---- */
@@ -184,6 +225,7 @@ int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
 				       .n = n,
 				       .stride = s->T,
 				       .kl_coef = t->kl_coef,
+				       .entropy_coef = t->entropy_coef,
 				       .limit = s->T,
 				       .logp = t->logp,
 				       .entropy = t->entropy,
@@ -191,6 +233,7 @@ int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
 				       .w_logp = t->w_logp,
 				       .w_entropy = t->w_entropy,
 				       .w_kl = t->needs.exact_kl ? t->w_kl : NULL,
+				       .mark = snapshot_due(t) ? t->mark : NULL,
 				       .private_ = t->mb.private_};
 	rc = ebb_weigh_begin(&t->mb, err);
 	if (rc < 0)
@@ -207,29 +250,30 @@ int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
 		t->row[i] = (struct ebb_row){s->token + (size_t)row * (size_t)(s->P + s->T),
 					     n_prompt, n_prompt + s->length[row]};
 	}
-	t->request =
-		(struct ebb_request){.kind = EBB_REQUEST_UPDATE,
-				     .policy = EBB_POLICY_CURRENT,
-				     .against = t->needs.exact_kl ? (int)EBB_POLICY_REFERENCE : -1,
-				     .pass = {.row = t->row,
-					      .n = n,
-					      .stride = s->T,
-					      .tau = o->sample.temperature,
-					      .logp = t->logp,
-					      .entropy = t->entropy,
-					      .kl = t->needs.exact_kl ? t->kl : NULL,
-					      .moment = t->measured ? NULL : t->moment,
-					      .w_logp = t->w_logp,
-					      .w_entropy = t->w_entropy,
-					      .w_kl = t->needs.exact_kl ? t->w_kl : NULL,
-					      .weigh = ebb_weigh_rows,
-					      .ctx = &t->mb},
-				     .rule = {.lr = ebb_trial_lr(t),
-					      .beta1 = o->train.beta1,
-					      .beta2 = o->train.beta2,
-					      .eps = 1e-8,
-					      .weight_decay = o->train.weight_decay,
-					      .grad_clip = o->train.grad_clip}};
+	t->request = (struct ebb_request){
+		.kind = EBB_REQUEST_UPDATE,
+		.policy = EBB_POLICY_CURRENT,
+		.against = t->needs.exact_kl ? (int)EBB_POLICY_REFERENCE : -1,
+		.pass = {.row = t->row,
+			 .n = n,
+			 .stride = s->T,
+			 .tau = o->sample.temperature,
+			 .logp = t->logp,
+			 .entropy = t->entropy,
+			 .kl = t->needs.exact_kl ? t->kl : NULL,
+			 .moment = t->measured ? NULL : t->moment,
+			 .histogram = !t->measured && snapshot_due(t) ? t->histogram : NULL,
+			 .w_logp = t->w_logp,
+			 .w_entropy = t->w_entropy,
+			 .w_kl = t->needs.exact_kl ? t->w_kl : NULL,
+			 .weigh = ebb_weigh_rows,
+			 .ctx = &t->mb},
+		.rule = {.lr = ebb_trial_lr(t),
+			 .beta1 = o->train.beta1,
+			 .beta2 = o->train.beta2,
+			 .eps = 1e-8,
+			 .weight_decay = o->train.weight_decay,
+			 .grad_clip = o->train.grad_clip}};
 	t->stage = STAGE_UPDATED;
 	return WORK;
 }
@@ -242,6 +286,8 @@ int ebb_stage_updated(struct ebb_trial *t, struct ebb_err *err)
 
 	t->t_update += t->request.seconds;
 	ebb_weigh_finish(&t->mb, &w);
+	if (snapshot_due(t))
+		snapshot_update(t);
 	if (!t->measured) { /* exactly on-policy: no update of this step came before */
 		t->measured = true;
 		t->reading.metric[EBB_M_RATIO_MAX_DEV] =
@@ -274,9 +320,11 @@ int ebb_stage_updated(struct ebb_trial *t, struct ebb_err *err)
 	if (rc < 0)
 		return rc;
 	if (!isfinite(w.loss) || !isfinite(t->request.grad_norm)) {
+		if (snapshot_due(t)) /* this step has no CLOSE */
+			rc = snapshot_write(t, err);
 		ebb_trial_diverge(t, isfinite(w.loss) ? "the gradient norm is not finite"
 						      : "the loss is not finite");
-		return NEXT;
+		return rc < 0 ? rc : NEXT;
 	}
 	next_update(t);
 	return NEXT;
@@ -303,17 +351,28 @@ static double controlled_kl(const struct ebb_store *s)
 	return rows > 0 ? sum / rows : 0;
 }
 
+static double controlled_entropy(const struct ebb_trial *t)
+{
+	return t->reading.metric[t->o->entropy.measure == EBB_MEASURE_FULL ? EBB_M_ENTROPY
+									   : EBB_M_ENTROPY_SAMPLED];
+}
+
 int ebb_stage_close(struct ebb_trial *t, struct ebb_err *err)
 {
 	double *m = t->reading.metric, step = (double)t->step, wall, tokens;
-	int drawn = t->round * (int)t->o->train.prompts, rc;
+	int drawn = t->round * (int)t->o->train.prompts, rc = 0;
 
+	if (snapshot_due(t))
+		rc = snapshot_write(t, err);
+	if (rc < 0)
+		return rc;
 	tokens = m[EBB_M_LENGTH_MEAN] * drawn * t->fresh.G; /* for the rate on the screen only */
 	wall = ebb_clock() - t->step_started;
 	m[EBB_M_GROUP_KEPT] = t->batch.n;
 	m[EBB_M_GROUP_DRAWN] = drawn;
 	m[EBB_M_DYNAMIC_ROUNDS] = t->round;
 	m[EBB_M_KL_COEF] = t->o->kl.place == EBB_KL_NONE ? NAN : t->kl_coef;
+	m[EBB_M_ENTROPY_COEF] = ebb_weighs_entropy(t->o) ? t->entropy_coef : NAN;
 	m[EBB_M_LR] = ebb_trial_lr(t);
 	m[EBB_M_TOKENS_TOTAL] = (double)t->tokens;
 	m[EBB_M_ROLLOUTS_TOTAL] = (double)t->rollouts;
@@ -331,6 +390,8 @@ int ebb_stage_close(struct ebb_trial *t, struct ebb_err *err)
 		t->kl_coef = ebb_kl_adapt(t->o, t->kl_coef, controlled_kl(&t->batch),
 					  t->batch.n * t->batch.G);
 	t->step++;
+	t->alpha = ebb_alpha_adapt(t->o, t->alpha, controlled_entropy(t));
+	t->entropy_coef = ebb_alpha_at(t->o, t->alpha, controlled_entropy(t), t->step);
 	if (t->watch) {
 		t->watch->trained = true;
 		t->watch->step = t->step;

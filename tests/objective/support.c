@@ -138,6 +138,7 @@ void bench_weigh(struct bench *k, int cut)
 {
 	struct ebb_err err = EBB_ERR_INIT;
 
+	k->mb.entropy_coef = k->o.entropy.coef;
 	cr_assert_eq(ebb_weigh_begin(&k->mb, &err), 0, "%s", err.text);
 	for (int i = 0; i<k->mb.n; i += cut> 0 ? cut : k->mb.n) {
 		const int left = k->mb.n - i;

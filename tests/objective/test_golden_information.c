@@ -151,6 +151,78 @@ Test(golden, entropy_bonus)
 	json_decref(file);
 }
 
+Test(golden, entropy_control)
+{
+	json_t *file = golden_load("entropy-and-information.json");
+	json_t *j = section(file, "entropy_control"), *want = golden_get(j, "expected");
+	json_t *h = golden_get(golden_get(j, "inputs"), "entropy");
+	json_t *bang = golden_get(golden_get(j, "params"), "bang_bang");
+	json_t *dual = golden_get(golden_get(j, "params"), "dual_log");
+	struct ebb_options o;
+	double alpha;
+
+	options_default(&o);
+	o.entropy.control = EBB_CONTROL_BANG_BANG;
+	o.entropy.coef = golden_real(golden_get(bang, "init"));
+	o.entropy.min = golden_real(golden_get(bang, "min"));
+	o.entropy.max = golden_real(golden_get(bang, "max"));
+	o.entropy.delta = golden_real(golden_get(bang, "delta"));
+	o.entropy.target = golden_real(golden_get(bang, "target"));
+	alpha = ebb_alpha_start(&o);
+	cr_expect_eq(ebb_alpha_at(&o, alpha, 0, 0), 0.0);
+	for (size_t i = 0; i < json_array_size(h); i++) {
+		json_t *row = json_array_get(golden_get(want, "bang_bang"), i);
+		double now = golden_real(json_array_get(h, i));
+
+		alpha = ebb_alpha_adapt(&o, alpha, now);
+		expect_near(alpha, golden_real(golden_get(row, "coef")), ABS, REL, "coef %zu", i);
+		expect_near(ebb_alpha_at(&o, alpha, now, (int64_t)i + 1),
+			    golden_real(golden_get(row, "effective_next")), ABS, REL, "next %zu", i);
+	}
+
+	o.entropy.control = EBB_CONTROL_DUAL;
+	o.entropy.coef = golden_real(golden_get(dual, "init"));
+	o.entropy.min = golden_real(golden_get(dual, "min"));
+	o.entropy.max = golden_real(golden_get(dual, "max"));
+	o.entropy.eta = golden_real(golden_get(dual, "lr"));
+	o.entropy.target = golden_real(golden_get(dual, "target"));
+	alpha = ebb_alpha_start(&o);
+	for (size_t i = 0; i < json_array_size(h); i++) {
+		double now = golden_real(json_array_get(h, i));
+
+		alpha = ebb_alpha_adapt(&o, alpha, now);
+		expect_near(alpha, golden_real(json_array_get(golden_get(want, "dual_log"), i)), ABS,
+			    REL, "dual %zu", i);
+		cr_expect_eq(ebb_alpha_at(&o, alpha, now, (int64_t)i + 1), alpha);
+	}
+	cr_expect_eq(ebb_alpha_adapt(&o, alpha, NAN), alpha, "a step without tokens says nothing");
+	json_decref(file);
+}
+
+/* From coef to min over the horizon, and the same whatever the entropy. */
+Test(unit, annealing)
+{
+	struct ebb_options o;
+
+	options_default(&o);
+	o.entropy.control = EBB_CONTROL_ANNEAL;
+	o.entropy.coef = 0.1;
+	o.entropy.min = 0.02;
+	o.entropy.horizon = 8;
+	cr_expect_eq(ebb_alpha_start(&o), 0.1);
+	cr_expect_eq(ebb_alpha_at(&o, 0.1, 5.0, 0), 0.1);
+	expect_near(ebb_alpha_at(&o, 0.1, 0.0, 2), 0.08, 1e-15, 0, "a quarter of the line");
+	cr_expect_eq(ebb_alpha_at(&o, 0.1, 0.0, 8), 0.02);
+	cr_expect_eq(ebb_alpha_at(&o, 0.1, 0.0, 800), 0.02);
+	o.entropy.anneal = EBB_ANNEAL_COSINE;
+	expect_near(ebb_alpha_at(&o, 0.1, 0.0, 2), 0.02 + 0.08 * 0.5 * (1.0 + sqrt(0.5)), 1e-15, 0,
+		    "a quarter of the half cosine");
+	expect_near(ebb_alpha_at(&o, 0.1, 0.0, 4), 0.06, 1e-15, 0, "its middle");
+	o.entropy.horizon = 0;
+	o.train.steps = 4;
+	expect_near(ebb_alpha_at(&o, 0.1, 0.0, 2), 0.06, 1e-15, 0, "the horizon is train.steps");
+}
+
 static const struct {
 	const char *name;
 	enum ebb_gamma_kind kind;

@@ -585,11 +585,11 @@ Test(unit, missing_inputs_are_named)
 	struct bench k;
 
 	edge(&k);
-	k.o.entropy.coef = 0.1;
+	k.mb.entropy_coef = 0.1;
 	k.mb.entropy = NULL;
 	cr_expect_eq(ebb_weigh_begin(&k.mb, &err), EBB_EINVAL);
 	cr_expect(strstr(err.text, "entropy.coef"));
-	k.o.entropy.coef = 0.0;
+	k.mb.entropy_coef = 0.0;
 	k.o.kl.place = EBB_KL_LOSS;
 	k.b.ref = NULL;
 	cr_expect_eq(ebb_weigh_begin(&k.mb, &err), EBB_EINVAL);

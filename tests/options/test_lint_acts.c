@@ -64,6 +64,7 @@ static void run(struct bench *k, const struct lint_case *c, const char *settings
 		k->mask[at] = k->mask[at] && keep[at / T / GROUP];
 	ebb_objective_prepare(&k->o, &k->b, k->o.kl.coef, NULL);
 	k->mb.kl_coef = k->o.kl.coef;
+	k->mb.entropy_coef = k->o.entropy.coef;
 	bench_weigh(k, 0);
 }
 

@@ -171,6 +171,98 @@ Test(train, every_curve_has_its_rows_and_the_sampler_is_exact)
 	ebb_run_release(&run);
 }
 
+/* The marks of a snapshot are those of the updates that the curves tell of. */
+static void check_marks(const char *more, const char *name, int epochs)
+{
+	char *text =
+		ebb_xprintf("reward.source=random train.lr=0.05 train.epochs=%d %s", epochs, more);
+	struct ebb_options o = options_of(text);
+	struct ebb_run run = run_of(&o, name);
+	struct ebb_array clip = read_array(&run, "snapshot/clip"),
+			 logp = read_array(&run, "snapshot/logp"),
+			 low = read_array(&run, "clip_ratio/low_mean"),
+			 high = read_array(&run, "clip_ratio/high_mean");
+	int64_t cells = clip.dim[1] * clip.dim[2], updates = low.dim[0] / 3, seen = 0;
+
+	cr_assert_eq(clip.dim[0], 2); /* steps 0 and 2 */
+	for (int64_t s = 0; s < 2; s++) {
+		double n[4] = {0}, tokens = 0, least[2] = {1, 1}, most[2] = {0, 0};
+
+		for (int64_t c = s * cells; c < (s + 1) * cells; c++) {
+			cr_assert_eq(isnan(clip.value[c]), isnan(logp.value[c]));
+			if (isnan(clip.value[c]))
+				continue;
+			tokens++;
+			n[(int)clip.value[c]]++;
+		}
+		/* shares of the whole batch lie between those of the last pass over it */
+		for (int64_t u = 2 * s * updates + updates - 2; u < (2 * s + 1) * updates; u++) {
+			least[0] = fmin(least[0], low.value[u]);
+			most[0] = fmax(most[0], low.value[u]);
+			least[1] = fmin(least[1], high.value[u]);
+			most[1] = fmax(most[1], high.value[u]);
+		}
+		for (int k = 0; k < 2; k++) {
+			cr_assert_geq(n[k + 1] / tokens, least[k] - 1e-12, "%s, step %d", text,
+				      (int)(2 * s));
+			cr_assert_leq(n[k + 1] / tokens, most[k] + 1e-12, "%s, step %d", text,
+				      (int)(2 * s));
+		}
+		seen += (int64_t)(n[1] + n[2]);
+	}
+	cr_assert_gt(seen, 0, "nothing was clipped: '%s' tests nothing", text);
+	ebb_array_release(&clip);
+	ebb_array_release(&logp);
+	ebb_array_release(&low);
+	ebb_array_release(&high);
+	ebb_run_release(&run);
+	free(text);
+}
+
+Test(train, a_snapshot_says_what_the_clip_did)
+{
+	check_marks("", "marks", 1);
+	check_marks("", "marks2", 3);
+	check_marks("ratio.level=sequence", "marks3", 2);
+}
+
+/* A bin is half a nat wide: mean and variance from the bins are those of the moments, nearly; and
+ * threads change no bit. */
+Test(train, a_snapshot_has_a_histogram_of_the_raw_logits)
+{
+	struct ebb_options o = options_of("run.threads=1"), p = options_of("run.threads=3");
+	struct ebb_run one = run_of(&o, "bins1"), three = run_of(&p, "bins3");
+	struct ebb_array a = read_array(&one, "snapshot/logit_histogram"),
+			 b = read_array(&three, "snapshot/logit_histogram"),
+			 mean = read_array(&one, "logits/mean"),
+			 variance = read_array(&one, "logits/variance");
+
+	cr_assert(a.dim[0] == 2 && a.dim[1] == EBB_LOGIT_BINS);
+	cr_assert_arr_eq(a.value, b.value, 2 * EBB_LOGIT_BINS * sizeof *a.value);
+	for (int s = 0; s < 2; s++) {
+		double sum = 0, m = 0, v = 0, width = 2.0 * EBB_LOGIT_RANGE / EBB_LOGIT_BINS;
+
+		for (int k = 0; k < EBB_LOGIT_BINS; k++) {
+			double z = (k + 0.5) * width - EBB_LOGIT_RANGE;
+			double share = a.value[s * EBB_LOGIT_BINS + k];
+
+			sum += share;
+			m += share * z;
+			v += share * z * z;
+		}
+		cr_assert_float_eq(sum, 1, 1e-12);
+		cr_assert_float_eq(m, mean.value[2 * s], width / 2);
+		cr_assert_float_eq(v - m * m, variance.value[2 * s],
+				   width * width / 4 + width * sqrt(variance.value[2 * s]));
+	}
+	ebb_array_release(&a);
+	ebb_array_release(&b);
+	ebb_array_release(&mean);
+	ebb_array_release(&variance);
+	ebb_run_release(&one);
+	ebb_run_release(&three);
+}
+
 /* Each variant runs, stays finite and records; the names say which path they take. */
 Test(train, every_path_of_the_machine_runs)
 {
