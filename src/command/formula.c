@@ -68,11 +68,14 @@ static void say_loss(struct ebb_formula *s)
 	if (o->kl_old.coef > 0)
 		SAY(s, " + %.10g sum_it w_it q_it", o->kl_old.coef);
 	if (ebb_weighs_entropy(o)) {
+		SAY(s, o->entropy.form == EBB_FORM_MINIMISE ? " + " : " - ");
 		if (o->entropy.control == EBB_CONTROL_NONE)
-			SAY(s, " - %.10g", o->entropy.coef);
+			SAY(s, "%.10g", o->entropy.coef);
 		else
-			SAY(s, " - alpha");
-		SAY(s, " sum_it e_it %sH_it", o->gamma.kind == EBB_GAMMA_NONE ? "" : "gamma_t ");
+			SAY(s, "alpha");
+		SAY(s, " sum_it e_it %s%sH_it",
+		    o->entropy.form == EBB_FORM_TIMES_ADVANTAGE ? "A_it " : "",
+		    o->gamma.kind == EBB_GAMMA_NONE ? "" : "gamma_t ");
 	}
 	ebb_formula_put(s, "loss");
 }
@@ -125,6 +128,23 @@ static void say_policy(struct ebb_formula *s)
 	const char *A = advantage_symbol(o);
 	const bool low = o->clip.low < 1, high = isfinite(o->clip.high);
 
+	if (o->loss.policy == EBB_POLICY_NONE) {
+		SAY(s, "l_it = 0");
+		CITE(s, "EI 7.1");
+		ebb_formula_put(s, "policy term");
+		return;
+	}
+	if (o->loss.policy == EBB_POLICY_KL_COV) {
+		static const char *const penalty[] = {"|d_it|", "-d_it", "d_it^2 / 2",
+						      "exp(d_it) - 1 - d_it"};
+
+		SAY(s, "l_it = -rho_it %s, for selected tokens + %.10g %s; d_it = logp_it - old_it",
+		    A, o->covariance.coef, penalty[o->covariance.penalty]);
+		CITE(s, "EI 2.8");
+		ebb_formula_put(s, "policy term");
+		return;
+	}
+
 	if (o->loss.policy == EBB_POLICY_REINFORCE) {
 		SAY(s, "l_it = -%s logp_it", A);
 		CITE(s, "PG 4.1");
@@ -142,8 +162,44 @@ static void say_policy(struct ebb_formula *s)
 		SAY(s, "l_it = -rho_it %s", A);
 	if (o->clip.dual > 0)
 		SAY(s, "; for %s < 0 at most -%.10g %s", A, o->clip.dual, A);
-	CITE(s, "PG 2");
+	if (o->loss.policy == EBB_POLICY_CLIP_COV)
+		SAY(s, "; 0 for selected tokens");
+	CITE(s, o->loss.policy == EBB_POLICY_CLIP_COV ? "PG 2, EI 2.7" : "PG 2");
 	ebb_formula_put(s, "policy term");
+}
+
+/* ---- selection by covariance ---- */
+
+static void say_selection(struct ebb_formula *s)
+{
+	const struct ebb_options *o = s->o;
+	const bool clip = o->loss.policy == EBB_POLICY_CLIP_COV;
+	const bool token = o->covariance.kind == EBB_COV_TOKEN_BATCH;
+	const char *unit = o->covariance.bounds == EBB_BOUNDS_TIMES_MEAN ? " mean(c)" : "";
+	const char *than = o->covariance.bounds_closed ? "<=" : "<";
+
+	if (!clip && o->loss.policy != EBB_POLICY_KL_COV)
+		return;
+	if (token)
+		SAY(s, "c_it = (logp_it - mean(logp)) (A_it - mean(A)), means over the update's "
+		       "tokens");
+	else if (o->covariance.kind == EBB_COV_RESPONSE_Z)
+		SAY(s, "c_it = A_it (logp_it - mean_i(logp)) / (std_i(logp) + 1e-06), inside a "
+		       "response");
+	else
+		SAY(s,
+		    "c_it = ln(max(logp_it - mean_i(logp), 1e-06)) / (var_i(logp) - mean_i(logp)), "
+		    "where it is a number");
+	SAY(s, "\nselected: %.10g of the update's tokens%s, ", o->covariance.fraction,
+	    o->covariance.min_select ? ", one at least" : "");
+	if (clip && token)
+		SAY(s, "drawn from those the clip does not cut with %.10g%s %s c_it %s %.10g%s",
+		    o->covariance.low, unit, than, than, o->covariance.high, unit);
+	else
+		SAY(s, "those with the largest c_it%s", clip ? " that the clip does not cut" : "");
+	CITE(s, "EI 2.3 ");
+	ebb_formula_cite(s, "covariance.kind");
+	ebb_formula_put(s, "selection");
 }
 
 /* ---- TIS ---- */
@@ -365,6 +421,7 @@ void ebb_formula_add(struct ebb_page *page, const struct ebb_options *o, int lim
 	ebb_formula_kl_reward(&s, EBB_KL_OUTSIDE);
 	say_ratio(&s);
 	say_policy(&s);
+	say_selection(&s);
 	say_tis(&s);
 	say_weight(&s);
 	ebb_formula_kl_loss(&s);

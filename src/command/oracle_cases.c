@@ -49,8 +49,8 @@ static void note_unknown(json_t *object, const char *const *known, const char *p
 
 /* ---- cases ---- */
 
-static int evaluate(const struct ebb_options *o, const struct ebb_oracle_set *d, struct result *r,
-		    struct ebb_err *err)
+static int evaluate(const struct ebb_options *o, const struct ebb_oracle_set *d, bool on_policy,
+		    struct result *r, struct ebb_err *err)
 {
 	struct ebb_batch batch = d->batch;
 	struct ebb_minibatch mb = {
@@ -67,13 +67,21 @@ static int evaluate(const struct ebb_options *o, const struct ebb_oracle_set *d,
 		.w_entropy = r->w_entropy,
 	};
 	int *row = ebb_xcalloc((size_t)batch.R, sizeof *row), rc;
+	struct ebb_needs needs;
+
+	ebb_objective_needs(o, &needs);
+	mb.select_key = d->has_keys ? d->select_key : NULL;
 
 	for (int i = 0; i < batch.R; i++)
 		row[i] = i;
 	mb.row = row;
 	batch.advantage = r->advantage;
+	if (on_policy)
+		batch.old = d->logp;
 	rc = ebb_weigh_begin(&mb, err);
 	if (rc == 0) {
+		if (needs.batch_scope)
+			ebb_weigh_select(&mb);
 		ebb_weigh_rows(&mb, 0, mb.n);
 		ebb_weigh_finish(&mb, &r->s);
 	}
@@ -118,6 +126,7 @@ static int run_case(json_t *j, json_t *datasets, const struct ebb_oracle_set *da
 	const struct ebb_oracle_set *d;
 	struct ebb_options o;
 	size_t at = 0, n;
+	bool on_policy;
 
 	if (find_dataset(datasets, json_object_get(j, "dataset"), &at, err) != 0)
 		return err->code;
@@ -137,7 +146,9 @@ static int run_case(json_t *j, json_t *datasets, const struct ebb_oracle_set *da
 		return err->code;
 	if (ebb_oracle_read_reals(j, "advantage", d, r->advantage, err) != 0)
 		return err->code;
-	return evaluate(&o, d, r, err);
+	on_policy =
+		json_is_true(json_object_get(json_object_get(j, "config"), EBB_ORACLE_ON_POLICY));
+	return evaluate(&o, d, on_policy, r, err);
 }
 
 static void name_case(const json_t *j, size_t at, struct result *r)
@@ -305,9 +316,10 @@ static const char *const top_keys[] = {"schema",
 				       "dynamic_sampling",
 				       "k3_value_clamp_10",
 				       NULL};
-static const char *const dataset_keys[] = {
-	"R",        "T",         "group",    "length",  "mask",      "reward",    "logp_new",
-	"logp_old", "logp_roll", "logp_ref", "entropy", "value_old", "value_new", NULL};
+static const char *const dataset_keys[] = {"R",         "T",         "group",    "length",
+					   "mask",      "reward",    "logp_new", "logp_old",
+					   "logp_roll", "logp_ref",  "entropy",  "keys",
+					   "value_old", "value_new", NULL};
 static const char *const case_keys[] = {"name",      "note",   "dataset",    "config",
 					"advantage", "expect", "tis_weight", "shaped_reward",
 					"truncated", NULL};

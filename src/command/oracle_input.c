@@ -238,6 +238,7 @@ int ebb_oracle_read_set(json_t *j, struct ebb_oracle_set *d, struct ebb_err *err
 	ebb_arena_add(&d->arena, &d->roll, n, sizeof(double));
 	ebb_arena_add(&d->arena, &d->ref, n, sizeof(double));
 	ebb_arena_add(&d->arena, &d->entropy, n, sizeof(double));
+	ebb_arena_add(&d->arena, &d->select_key, n, sizeof(double));
 	ebb_arena_add(&d->arena, &d->flag, n, sizeof(double));
 	rc = ebb_arena_commit(&d->arena, err);
 	if (rc == 0)
@@ -254,6 +255,8 @@ int ebb_oracle_read_set(json_t *j, struct ebb_oracle_set *d, struct ebb_err *err
 		rc = read_key(j, "logp_ref", b, LOGS, d->ref, &d->has_ref, err);
 	if (rc == 0)
 		rc = read_key(j, "entropy", b, REALS, d->entropy, &d->has_entropy, err);
+	if (rc == 0)
+		rc = read_key(j, "keys", b, REALS, d->select_key, &d->has_keys, err);
 	if (rc != 0)
 		return rc;
 	for (size_t at = 0; at < n; at++)
@@ -293,6 +296,14 @@ static const struct {
 	{"tis_norm", "tis.normalise"},
 	{"ent_coef", "entropy.coef"},
 	{"ent_agg", "entropy.aggregate"},
+	{"ratio", "covariance.fraction"},
+	{"lb", "covariance.low"},
+	{"ub", "covariance.high"},
+	{"k", "covariance.fraction"},
+	{"coef", "covariance.coef"},
+	{"penalty", "covariance.penalty"},
+	{"alpha", "entropy.coef"},
+	{"tau", "sample.temperature"},
 };
 #define N_KEYS (sizeof config_key / sizeof *config_key)
 
@@ -351,19 +362,58 @@ static int set_key(struct ebb_options *o, const char *key, const json_t *v, stru
 	return rc == 0 ? 0 : ebb_err_wrap(err, "%s", key);
 }
 
+#define EBB_WORD(name, text) text,
+static const char *const token_loss[] = {EBB_CHOICES_token_loss(EBB_WORD)};
+#undef EBB_WORD
+#define EBB_NAME(name, text) name,
+enum { EBB_CHOICES_token_loss(EBB_NAME) N_TOKEN_LOSSES };
+#undef EBB_NAME
+
+/* The losses of EI 2.7, 2.8, 4.7 and 7.1 by their names: each a mean over tokens; the last two have
+ * no policy term. Other words are values of loss.policy. */
+static bool set_token_loss(struct ebb_options *o, const char *word)
+{
+	int i = 0;
+
+	while (i < N_TOKEN_LOSSES && !(word && strcmp(token_loss[i], word) == 0))
+		i++;
+	if (i == N_TOKEN_LOSSES)
+		return false;
+	o->loss.aggregate = EBB_AGGREGATE_TOKEN_MEAN;
+	o->loss.policy = i == TOKEN_LOSS_CLIP_COV ? EBB_POLICY_CLIP_COV
+			 : i == TOKEN_LOSS_KL_COV ? EBB_POLICY_KL_COV
+						  : EBB_POLICY_NONE;
+	if (i == TOKEN_LOSS_IBRO)
+		o->entropy.form = EBB_FORM_TIMES_ADVANTAGE;
+	if (i == TOKEN_LOSS_EM)
+		o->entropy.form = EBB_FORM_MINIMISE;
+	if (i == TOKEN_LOSS_EM)
+		o->entropy.coef = 1.0;
+	return true;
+}
+
 int ebb_oracle_read_config(struct ebb_options *o, json_t *config, const struct ebb_oracle_set *d,
 			   struct ebb_err *err)
 {
 	static const struct ebb_catalog none = {0};
 	const char *key;
 	json_t *v;
+	bool named;
 
 	ebb_options_init(o, &none);
 	o->entropy.aggregate = EBB_ENTROPY_LOSS;
 	if (config && !json_is_object(config))
 		return ebb_err_set(err, EBB_EFORMAT, "is %s, not an object",
 				   ebb_oracle_kind(config));
-	json_object_foreach(config, key, v) if (set_key(o, key, v, err) != 0) return err->code;
+	/* first, because it sets what other keys may change */
+	named = set_token_loss(o, json_string_value(json_object_get(config, "algo")));
+	json_object_foreach(config, key, v)
+	{
+		if ((named && strcmp(key, "algo") == 0) || strcmp(key, EBB_ORACLE_ON_POLICY) == 0)
+			continue;
+		if (set_key(o, key, v, err) != 0)
+			return err->code;
+	}
 	if (o->kl.place == EBB_KL_LOSS && o->kl.estimator == EBB_KL_FULL)
 		return ebb_err_set(err, EBB_EFORMAT,
 				   "kl_est: 'full' sums over the vocabulary, which "
@@ -393,4 +443,11 @@ void ebb_oracle_config_help(struct ebb_buf *out)
 {
 	for (size_t i = 0; i < N_KEYS; i++)
 		ebb_buf_printf(out, "  %-13s %s\n", config_key[i].key, config_key[i].option);
+	ebb_buf_puts(out, "\nalgo may also be");
+	for (int i = 0; i < N_TOKEN_LOSSES; i++)
+		ebb_buf_printf(out, "%s %s", i ? "," : "", token_loss[i]);
+	ebb_buf_puts(out,
+		     ": the losses of EI 2.7, 2.8, 4.7 and 7.1, a mean\n"
+		     "over tokens. A dataset's keys (R, T) stand in the place of Clip-Cov's random "
+		     "numbers;\n" EBB_ORACLE_ON_POLICY "=true takes logp_new for logp_old.\n");
 }

@@ -14,11 +14,15 @@ struct ebb_oracle_set {
 	unsigned char *mask;
 	double *logp, *old, *roll, *ref, *entropy; /* (R, T); roll, ref, entropy may be absent */
 	double *flag;                              /* the mask as read                  (R, T) */
-	bool has_group, has_roll, has_ref, has_entropy;
+	double *select_key;                        /* in the place of random numbers    (R, T) */
+	bool has_group, has_roll, has_ref, has_entropy, has_keys;
 };
 
 /* d is zeroed before; release its arena whatever is returned. */
 int ebb_oracle_read_set(json_t *j, struct ebb_oracle_set *d, struct ebb_err *err);
+
+/* A key of a config that is no option: true takes logp_new for logp_old, as at a first update. */
+#define EBB_ORACLE_ON_POLICY "old_equals_current"
 
 /* Options of a case. config may be null. */
 int ebb_oracle_read_config(struct ebb_options *o, json_t *config, const struct ebb_oracle_set *d,

@@ -2,6 +2,7 @@
  * and scale, return-to-go, whitening, overlong filter, statistics. */
 #include <math.h>
 #include <stdlib.h>
+#include "objective/covariance.h"
 #include "objective/stages.h"
 
 struct work {
@@ -267,6 +268,60 @@ static void row_stats(const struct work *w, const struct ebb_options *o, const s
 		s->info_mean = s->info_std = s->info_only_frac = NAN;
 }
 
+/* Where the covariance of log-probability and advantage sits. EI 2.4, 2.6. */
+static void covariance_stats(const struct ebb_options *o, const struct ebb_batch *b, int64_t n,
+			     struct ebb_prepare_stats *s)
+{
+	static const double share[] = {0.002, 0.02, 0.2};
+	double *c = reals((size_t)n), *logp = reals((size_t)n), *A = reals((size_t)n);
+	double *row_logp = reals((size_t)b->R), *row_A = reals((size_t)b->R);
+	int64_t at = 0;
+	int bad, groups = 0;
+
+	for (size_t i = 0; i < (size_t)b->R * b->T; i++)
+		if (b->mask[i]) {
+			logp[at] = ebb_logp_frozen(b->old[i], o->ratio.logp_floor, &bad);
+			A[at++] = b->advantage[i];
+		}
+	ebb_covariance_batch(logp, A, n, c);
+	for (int64_t i = 0; i < n; i++)
+		s->cov_positive += c[i] > 0.0;
+	s->cov_positive /= (double)n;
+	ebb_covariance_sort(c, n);
+	for (int i = 0; i < 3; i++)
+		s->cov_top[i] = ebb_covariance_top(c, n, share[i]);
+	for (int g = 0; g < b->n_groups; g++) {
+		int G = 0;
+
+		for (int i = 0; i < b->R; i++) {
+			double sum = 0.0, a = 0.0;
+			int tokens = 0;
+
+			for (int t = 0; b->group[i] == g && t < b->T; t++)
+				if (b->mask[(size_t)i * b->T + t]) {
+					sum += ebb_logp_frozen(b->old[(size_t)i * b->T + t],
+							       o->ratio.logp_floor, &bad);
+					a += b->advantage[(size_t)i * b->T + t];
+					tokens++;
+				}
+			if (tokens > 0) {
+				row_logp[G] = sum / tokens;
+				row_A[G++] = a / tokens;
+			}
+		}
+		if (G > 0) {
+			s->cov_group += ebb_covariance_group(row_logp, row_A, G, false);
+			groups++;
+		}
+	}
+	s->cov_group /= groups;
+	free(row_A);
+	free(row_logp);
+	free(A);
+	free(logp);
+	free(c);
+}
+
 static void token_stats(const struct ebb_options *o, const struct ebb_batch *b,
 			struct ebb_prepare_stats *s)
 {
@@ -296,6 +351,8 @@ static void token_stats(const struct ebb_options *o, const struct ebb_batch *b,
 	}
 	s->adv_std = sqrt(square / (double)n);
 	s->cov_mean /= (double)n;
+	if (n > 0)
+		covariance_stats(o, b, n, s);
 }
 
 /* Over the mask as drawn: the filter must not hide a broken sampler. */

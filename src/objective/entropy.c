@@ -7,6 +7,7 @@ void ebb_entropy_rule_init(struct ebb_entropy_rule *r, const struct ebb_options 
 	struct ebb_gamma_rule *g = &r->gamma;
 
 	r->coef = coef;
+	r->form = (int)o->entropy.form;
 	g->kind = (int)o->gamma.kind;
 	g->own_length = o->gamma.tmax == EBB_TMAX_ACTUAL;
 	g->tmax = limit;

@@ -14,6 +14,8 @@ void ebb_objective_needs(const struct ebb_options *o, struct ebb_needs *needs)
 	if (o->advantage.center == EBB_CENTER_STATIC)
 		needs->reference_samples = (int)o->advantage.reference_samples;
 	needs->greedy = o->advantage.center == EBB_CENTER_GREEDY;
+	needs->batch_scope =
+		o->loss.policy == EBB_POLICY_CLIP_COV || o->loss.policy == EBB_POLICY_KL_COV;
 	/* Truncated or disturbed sampling draws from another distribution than the trainer's. */
 	needs->old_pass = o->sample.mismatch != EBB_MISMATCH_NONE || o->sample.top_p < 1.0 ||
 			  o->sample.top_k > 0;

@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/rng.h"
 #include "options/options.h"
 
 /* ---- needs ---- */
@@ -27,6 +28,7 @@ struct ebb_needs {
 	bool answer_prior;  /* the same without the chain (info.norm=gain_*)                    */
 	int reference_samples; /* rollouts of the base policy a prompt; 0: none                 */
 	bool greedy;	    /* one greedy response a prompt                                    */
+	bool batch_scope;	    /* ebb_weigh_select before the rows of an update           */
 	bool old_pass;	    /* old must be recomputed by the trainer: the sampler is not exact */
 };
 
@@ -58,6 +60,9 @@ struct ebb_prepare_stats {
 	double adv_mean, adv_std, adv_zero_frac; /* over masked tokens                     */
 	double degenerate_frac, degenerate_pred, all_correct_frac, all_wrong_frac; /* of groups */
 	double info_mean, info_std, info_only_frac; /* NaN without info                    */
+	double cov_positive, cov_top[3]; /* share of tokens with a positive one; mean of the largest
+					  * 0.2, 2 and 20 % of them, EI 2.6                     */
+	double cov_group; /* mean over groups of the response-wise one, EI 2.4 npg      */
 	double cov_mean; /* mean of (logp - mean)(A - mean) over masked tokens, EI 2.3     */
 	double floored_frac; /* share of tokens as drawn whose old or roll was no log-probability
 			      * and became the floor; above EBB_FLOORED_MAX end the trial (PG 7) */
@@ -92,6 +97,9 @@ struct ebb_weigh_stats {
 	double kl_ref_k1, kl_ref_k2, kl_ref_k3;	     /* NaN without ref                           */
 	double entropy_mean;			     /* over masked tokens; NaN without entropy   */
 	double tis_mean, tis_max, tis_ess;	     /* NaN with tis off                          */
+	double cov_candidates, cov_chosen_frac;	     /* of the selection; NaN without one, and ... */
+	double cov_drift, cov_positive, cov_prob;    /* over chosen tokens: mean |log p - log old|,
+						      * share with A > 0, mean p; NaN for none */
 	double n_tokens, n_rows;		     /* N and S of the mini-batch                 */
 	double kl_old_loss;			     /* before kl_old.coef                        */
 	double log_ratio_abs_max, neg_logp_mean, adv_zero_frac;
@@ -128,10 +136,15 @@ struct ebb_minibatch {
 	const double *kl;	/* exact KL; may be null                    (n, stride)         */
 	double *w_logp, *w_entropy, *w_kl; /* results; the last two may be null (n, stride)    */
 	unsigned char *mark;	/* result: enum ebb_clip_mark; may be null  (n, stride)         */
+	struct ebb_draw select; /* random numbers of the selection: slot is the row of the batch,
+				 * position the token                                          */
+	const double *select_key; /* in their place, for tests; may be null     (n, stride) */
 	struct ebb_weigh_private *private_;
 };
 
 int ebb_weigh_begin(struct ebb_minibatch *mb, struct ebb_err *err);
+/* With needs.batch_scope, between begin and the first rows: choose tokens by all of logp. */
+void ebb_weigh_select(struct ebb_minibatch *mb);
 void ebb_weigh_rows(void *minibatch, int first, int count); /* fits ebb_pass.weigh */
 void ebb_weigh_finish(struct ebb_minibatch *mb, struct ebb_weigh_stats *stats);
 void ebb_weigh_release(struct ebb_minibatch *mb);

@@ -44,6 +44,21 @@ double ebb_entropy_weight(const struct ebb_options *o, const struct ebb_entropy_
 void ebb_tis_fill(const struct ebb_tis_rule *r, const struct ebb_batch *b, const int *row,
 		  const struct ebb_counts *c, double floor, double *tis);
 
+/* The tokens of a mini-batch one after another, row by row. */
+struct ebb_tokens {
+	int64_t n;
+	int rows;
+	const int *length;        /* tokens of a row                                       (rows) */
+	double *logp, *A;         /* current log p; advantage                                 (n) */
+	double *key;              /* Clip-Cov takes the smallest: random numbers              (n) */
+	double *c;                /* their scores                                             (n) */
+	unsigned char *clipped;   /* cut by the surrogate's clip                              (n) */
+	unsigned char *chosen;    /* result                                                   (n) */
+	int64_t candidates, chosen_n;
+};
+/* covariance loss */
+void ebb_select_tokens(const struct ebb_options *o, struct ebb_tokens *k);
+
 /* ---- preparing ---- */
 
 /* KL penalty of every masked token under the frozen policies, before its coefficient (R, T). kl */

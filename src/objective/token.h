@@ -17,6 +17,8 @@
  * options.h itself is no C++. */
 #define EBB_RULE_CHOICE(name, text) EBB_RULE_##name,
 enum ebb_rule_policy { EBB_CHOICES_loss_policy(EBB_RULE_CHOICE) };
+enum ebb_rule_penalty { EBB_CHOICES_covariance_penalty(EBB_RULE_CHOICE) };
+enum ebb_rule_form { EBB_CHOICES_entropy_form(EBB_RULE_CHOICE) };
 enum ebb_rule_level { EBB_CHOICES_ratio_level(EBB_RULE_CHOICE) };
 enum ebb_rule_estimator { EBB_CHOICES_kl_estimator(EBB_RULE_CHOICE) };
 enum ebb_rule_old_estimator { EBB_CHOICES_kl_old_estimator(EBB_RULE_CHOICE) };
@@ -37,6 +39,8 @@ struct ebb_clip_rule {
 	int policy;       /* enum ebb_rule_policy */
 	double low, high; /* limits of the ratio itself: 1 - eps_low, 1 + eps_high */
 	double dual;      /* 0: off */
+	int penalty;      /* enum ebb_rule_penalty, on chosen tokens */
+	double penalty_coef;
 };
 
 struct ebb_kl_rule {
@@ -63,6 +67,7 @@ struct ebb_gamma_rule {
 
 struct ebb_entropy_rule {
 	double coef;
+	int form; /* enum ebb_rule_form */
 	struct ebb_gamma_rule gamma;
 };
 
@@ -144,6 +149,44 @@ EBB_HD struct ebb_term ebb_surrogate(const struct ebb_clip_rule *r, double rho, 
 	l.value = 0.0 - A * v; /* 0 - x: an advantage of 0 gives +0 */
 	l.slope = *mark ? 0.0 : l.value;
 	return l;
+}
+
+/* KL-Cov's penalty on a chosen token, x = log p - log old; sign(0) = 0. EI 2.8. xc: x inside the
+ * clamp of the ratio. */
+EBB_HD struct ebb_term ebb_cov_penalty(int penalty, double x, double xc, int stopped)
+{
+	struct ebb_term k;
+
+	switch (penalty) {
+	case EBB_RULE_PENALTY_K1:
+		k.value = 0.0 - x;
+		k.slope = -1.0;
+		break;
+	case EBB_RULE_PENALTY_K2:
+		k.value = 0.5 * x * x;
+		k.slope = x;
+		break;
+	case EBB_RULE_PENALTY_K3:
+		k.slope = ebb_expm1(xc);
+		k.value = k.slope - x;
+		if (stopped)
+			k.slope = -1.0;
+		break;
+	default: /* abs */
+		k.value = x < 0.0 ? -x : x;
+		k.slope = x < 0.0 ? -1.0 : x > 0.0 ? 1.0 : x;
+		break;
+	}
+	return k;
+}
+
+/* What the entropy of a token with advantage A counts for: a bonus, IBRO's A H (EI 4.7), or the
+ * entropy to be minimised (EI 7.1). */
+EBB_HD double ebb_entropy_sign(int form, double A)
+{
+	return form == EBB_RULE_FORM_BONUS	     ? 1.0
+	       : form == EBB_RULE_FORM_TIMES_ADVANTAGE ? A
+						       : -1.0;
 }
 
 /* ---- KL to the reference, PG 3.4 ---- */
@@ -272,6 +315,7 @@ struct ebb_response {
 	const double *logp, *old;  /* log p of current and old policy              (T) */
 	const double *ref;         /* of the reference; may be null                (T) */
 	const double *advantage;   /*                                              (T) */
+	const unsigned char *chosen; /* tokens selected by covariance; null: none   (T) */
 	const double *tis;         /* weight of the policy term; null: 1           (T) */
 	const double *entropy;     /* exact; may be null                           (T) */
 	const double *kl;          /* exact; may be null                           (T) */
@@ -372,10 +416,17 @@ EBB_HD void ebb_weigh_response(const struct ebb_weigh_rule *rule, const struct e
 		if (plain) {
 			l.value = 0.0 - A * logp;
 			l.slope = 0.0 - A;
+		} else if (rule->clip.policy == EBB_RULE_POLICY_NONE) {
+			l.value = l.slope = 0.0;
+		} else if (rule->clip.policy == EBB_RULE_POLICY_KL_COV) {
+			l.value = 0.0 - A * rho; /* no clip: EI 2.8 */
+			l.slope = stopped ? 0.0 : l.value;
 		} else {
 			l = ebb_surrogate(&rule->clip, rho, A, &mark);
 			if (stopped)
 				l.slope = 0.0;
+			if (in->chosen && in->chosen[t] && rule->clip.policy == EBB_RULE_POLICY_CLIP_COV)
+				l.value = l.slope = 0.0; /* it still counts in the mean: EI 2.7, 5 */
 		}
 		w_policy = in->w;
 		if (in->tis) {
@@ -393,6 +444,11 @@ EBB_HD void ebb_weigh_response(const struct ebb_weigh_rule *rule, const struct e
 			g = 0.0;
 		} else {
 			g = w_policy * l.slope;
+		}
+		if (in->chosen && in->chosen[t] && rule->clip.policy == EBB_RULE_POLICY_KL_COV) {
+			k = ebb_cov_penalty(rule->clip.penalty, x, xc, stopped_token);
+			sums->pg += in->w * rule->clip.penalty_coef * k.value;
+			g += in->w * rule->clip.penalty_coef * k.slope;
 		}
 		if (out->mark)
 			out->mark[t] = ebb_mark_byte(mark);
@@ -437,7 +493,9 @@ EBB_HD void ebb_weigh_response(const struct ebb_weigh_rule *rule, const struct e
 			sums->entropy_plain += in->entropy[t];
 		if (rule->entropy.coef > 0.0) {
 			const double w =
-				in->w_entropy * ebb_gamma_at(&rule->entropy.gamma, ordinal, in->n);
+				in->w_entropy *
+				ebb_gamma_at(&rule->entropy.gamma, ordinal, in->n) *
+				ebb_entropy_sign(rule->entropy.form, A);
 
 			sums->entropy += w * in->entropy[t];
 			if (out->entropy)

@@ -18,8 +18,18 @@ struct ebb_weigh_private {
 	int64_t *group_tokens;     /*                                          (n_groups) */
 	double *w, *w_entropy;     /* weight of a row's tokens                 (n) */
 	double *tis;               /* weights, with tis on                     (n, T) */
+	struct ebb_tokens tokens;  /* with batch scope                                */
+	unsigned char *chosen;     /* of tokens, on the grid of the batch      (n, T) */
 	struct ebb_row_sums *sums; /*                                          (n) */
 };
+
+static bool has_batch_scope(const struct ebb_options *o)
+{
+	struct ebb_needs needs;
+
+	ebb_objective_needs(o, &needs);
+	return needs.batch_scope;
+}
 
 static bool needs_limit(const struct ebb_options *o)
 {
@@ -75,9 +85,11 @@ static int reserve(struct ebb_minibatch *mb, struct ebb_err *err)
 	struct ebb_weigh_private *p = mb->private_;
 	const int n = mb->n > 0 ? mb->n : 1, T = mb->batch->T > 0 ? mb->batch->T : 1;
 	const int groups = mb->batch->n_groups > 0 ? mb->batch->n_groups : 1;
-	const bool tis = mb->o->tis.kind != EBB_TIS_OFF;
+	const bool tis = mb->o->tis.kind != EBB_TIS_OFF, scope = has_batch_scope(mb->o);
+	struct ebb_tokens *k;
 
-	if (p && n <= p->n_max && T <= p->T_max && groups <= p->groups_max && (!tis || p->has_tis))
+	if (p && n <= p->n_max && T <= p->T_max && groups <= p->groups_max &&
+	    (!tis || p->has_tis) && (!scope || p->chosen))
 		return 0;
 	ebb_weigh_release(mb);
 	p = ebb_calloc(1, sizeof *p, err);
@@ -91,6 +103,16 @@ static int reserve(struct ebb_minibatch *mb, struct ebb_err *err)
 	ebb_arena_add(&p->arena, &p->sums, (size_t)n, sizeof *p->sums);
 	if (tis)
 		ebb_arena_add(&p->arena, &p->tis, (size_t)n * T, sizeof *p->tis);
+	if (scope) {
+		k = &p->tokens;
+		ebb_arena_add(&p->arena, &k->logp, (size_t)n * T, sizeof *k->logp);
+		ebb_arena_add(&p->arena, &k->A, (size_t)n * T, sizeof *k->A);
+		ebb_arena_add(&p->arena, &k->key, (size_t)n * T, sizeof *k->key);
+		ebb_arena_add(&p->arena, &k->c, (size_t)n * T, sizeof *k->c);
+		ebb_arena_add(&p->arena, &k->clipped, (size_t)n * T, 1);
+		ebb_arena_add(&p->arena, &k->chosen, (size_t)n * T, 1);
+		ebb_arena_add(&p->arena, &p->chosen, (size_t)n * T, 1);
+	}
 	p->n_max = n;
 	p->T_max = T;
 	p->groups_max = groups;
@@ -164,6 +186,50 @@ int ebb_weigh_begin(struct ebb_minibatch *mb, struct ebb_err *err)
 	return 0;
 }
 
+void ebb_weigh_select(struct ebb_minibatch *mb)
+{
+	struct ebb_weigh_private *p = mb->private_;
+	const struct ebb_batch *b = mb->batch;
+	const struct ebb_ratio_rule *r = &p->rule.ratio;
+	struct ebb_tokens *k = &p->tokens;
+	struct ebb_draw draw = mb->select;
+	int bad, stopped;
+	unsigned mark;
+	int64_t at = 0;
+
+	if (!p->chosen)
+		EBB_BUG("a selection for a mini-batch without batch scope");
+	k->rows = mb->n;
+	k->length = p->n;
+	for (int i = 0; i < mb->n; i++) {
+		const size_t frozen = (size_t)mb->row[i] * b->T, now = (size_t)i * mb->stride;
+
+		draw.slot = (uint32_t)mb->row[i];
+		for (int t = 0; t < b->T; t++) {
+			double x;
+
+			if (!b->mask[frozen + t])
+				continue;
+			k->logp[at] = ebb_logp_floor(mb->logp[now + t], r->floor, &bad);
+			k->A[at] = b->advantage[frozen + t];
+			k->key[at] = mb->select_key ? mb->select_key[now + t]
+						    : ebb_uniform(&draw, (uint32_t)t);
+			x = k->logp[at] - ebb_logp_frozen(b->old[frozen + t], r->floor, &bad);
+			ebb_surrogate(&p->rule.clip, ebb_ratio(x, r->token_clamp, &stopped),
+				      k->A[at], &mark);
+			k->clipped[at] = mark != 0;
+			at++;
+		}
+	}
+	k->n = at;
+	ebb_select_tokens(mb->o, k);
+	at = 0;
+	for (int i = 0; i < mb->n; i++)
+		for (int t = 0; t < b->T; t++)
+			p->chosen[(size_t)i * b->T + t] =
+				b->mask[(size_t)mb->row[i] * b->T + t] ? k->chosen[at++] : 0;
+}
+
 void ebb_weigh_rows(void *minibatch, int first, int count)
 {
 	const struct ebb_minibatch *mb = minibatch;
@@ -183,6 +249,7 @@ void ebb_weigh_rows(void *minibatch, int first, int count)
 			.ref = b->ref ? b->ref + frozen : NULL,
 			.advantage = b->advantage + frozen,
 			.tis = mb->o->tis.kind != EBB_TIS_OFF ? p->tis + (size_t)i * b->T : NULL,
+			.chosen = p->chosen ? p->chosen + (size_t)i * b->T : NULL,
 			.entropy = mb->entropy ? mb->entropy + now : NULL,
 			.kl = mb->kl ? mb->kl + now : NULL,
 			.w = p->w[i],
@@ -251,6 +318,44 @@ static void add(struct ebb_weigh_stats *s, const struct ebb_row_sums *r, bool fi
 		s->tis_max = r->tis_max;
 }
 
+/* What the selection did. */
+static void selection_stats(const struct ebb_minibatch *mb, struct ebb_weigh_stats *s)
+{
+	const struct ebb_weigh_private *p = mb->private_;
+	const struct ebb_tokens *k = &p->tokens;
+	const double n = (double)k->chosen_n, nan = (double)NAN;
+	double drift = 0.0, positive = 0.0, prob = 0.0;
+	int64_t at = 0;
+	int bad;
+
+	s->cov_candidates = s->cov_chosen_frac = s->cov_drift = s->cov_positive = s->cov_prob = nan;
+	if (!p->chosen)
+		return;
+	for (int i = 0; i < mb->n; i++)
+		for (int t = 0; t < mb->batch->T; t++) {
+			const size_t frozen = (size_t)mb->row[i] * mb->batch->T + t;
+			double x;
+
+			if (!mb->batch->mask[frozen])
+				continue;
+			if (k->chosen[at]) {
+				x = k->logp[at] - ebb_logp_frozen(mb->batch->old[frozen],
+								  p->rule.ratio.floor, &bad);
+				drift += x < 0.0 ? -x : x;
+				positive += k->A[at] > 0.0;
+				prob += ebb_exp(k->logp[at]);
+			}
+			at++;
+		}
+	s->cov_candidates = (double)k->candidates;
+	s->cov_chosen_frac = share(n, (double)k->n);
+	if (k->chosen_n > 0) {
+		s->cov_drift = drift / n;
+		s->cov_positive = positive / n;
+		s->cov_prob = prob / n;
+	}
+}
+
 void ebb_weigh_finish(struct ebb_minibatch *mb, struct ebb_weigh_stats *s)
 {
 	const struct ebb_weigh_private *p = mb->private_;
@@ -289,6 +394,7 @@ void ebb_weigh_finish(struct ebb_minibatch *mb, struct ebb_weigh_stats *s)
 	s->entropy_mean = mb->entropy ? s->entropy_mean / N : nan;
 	if (first)
 		s->ratio_max = s->ratio_min = s->log_ratio_abs_max = nan;
+	selection_stats(mb, s);
 	if (mb->o->tis.kind == EBB_TIS_OFF) {
 		s->tis_mean = s->tis_max = s->tis_ess = nan;
 	} else {

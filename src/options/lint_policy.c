@@ -39,7 +39,17 @@ static bool sampler_is_exact(const struct ebb_options *o)
 
 static bool clips(const struct ebb_options *o)
 {
-	return o->loss.policy == EBB_POLICY_CLIP;
+	return o->loss.policy == EBB_POLICY_CLIP || o->loss.policy == EBB_POLICY_CLIP_COV;
+}
+
+static bool selects(const struct ebb_options *o)
+{
+	return o->loss.policy == EBB_POLICY_CLIP_COV || o->loss.policy == EBB_POLICY_KL_COV;
+}
+
+static bool has_ratio(const struct ebb_options *o)
+{
+	return clips(o) || selects(o);
 }
 
 static bool is_mean_ratio(const struct ebb_options *o)
@@ -140,28 +150,85 @@ bool ebb_rule_one_update_kl_old_k1(const struct ebb_options *o, struct ebb_look 
 
 bool ebb_rule_reinforce_clip(const struct ebb_options *o, struct ebb_look *l)
 {
-	return !clips(o) &&
-	       ebb_say(l, SCORE_FUNCTION "has no ratio to limit; set loss.policy=clip");
+	if (clips(o))
+		return false;
+	if (o->loss.policy == EBB_POLICY_REINFORCE)
+		return ebb_say(l, SCORE_FUNCTION "has no ratio to limit; set loss.policy=clip");
+	return ebb_say(l, "loss.policy=%s does not clip the ratio; set loss.policy=clip",
+		       EBB_CHOICE(o, loss, policy));
 }
 
 bool ebb_rule_reinforce_ratio(const struct ebb_options *o, struct ebb_look *l)
 {
 	/* two penalties take a token ratio of their own */
-	if (clips(o) || o->kl_old.coef > 0.0 ||
+	if (has_ratio(o) || o->kl_old.coef > 0.0 ||
 	    (penalises(o) && o->kl.place == EBB_KL_LOSS && o->kl.estimator == EBB_KL_K3_IS))
 		return false;
+	if (o->loss.policy == EBB_POLICY_NONE)
+		return ebb_say(l, "loss.policy=none has no policy term; set loss.policy=clip");
 	return ebb_say(l, SCORE_FUNCTION "takes no ratio; set loss.policy=clip");
 }
 
 bool ebb_rule_reinforce_off_policy(const struct ebb_options *o, struct ebb_look *l)
 {
-	if (clips(o) || updates(o) < 2)
+	if (o->loss.policy != EBB_POLICY_REINFORCE || updates(o) < 2)
 		return false;
 	return ebb_say(l,
 		       "loss.policy, the plain score function, takes %" PRId64
-		       " updates a rollout batch (" UPDATES ") and only the first is on-policy: without a ratio nothing corrects the "
+		       " updates a rollout batch (" UPDATES
+		       ") and only the first is on-policy: without a ratio nothing corrects the "
 		       "others; set both to 1 or loss.policy=clip",
 		       updates(o), THESE_UPDATES(o));
+}
+
+bool ebb_rule_nothing_learnt(const struct ebb_options *o, struct ebb_look *l)
+{
+	return o->loss.policy == EBB_POLICY_NONE && !ebb_weighs_entropy(o) && !penalises(o) &&
+	       o->kl_old.coef == 0.0 &&
+	       ebb_say(l, "loss.policy=none leaves no term in the loss: nothing is learnt; raise "
+			  "entropy.coef (alpha) or set another loss.policy");
+}
+
+/* ---- selection by covariance ---- */
+
+bool ebb_rule_cov_off(const struct ebb_options *o, struct ebb_look *l)
+{
+	return !selects(o) && ebb_say(l,
+				      "loss.policy=%s selects no tokens; set "
+				      "loss.policy to Clip-Cov or KL-Cov",
+				      EBB_CHOICE(o, loss, policy));
+}
+
+bool ebb_rule_cov_bounds(const struct ebb_options *o, struct ebb_look *l)
+{
+	if (o->loss.policy == EBB_POLICY_KL_COV)
+		return ebb_say(l, "KL-Cov takes the largest covariances, without "
+				  "bounds; leave it out");
+	return o->loss.policy == EBB_POLICY_CLIP_COV && o->covariance.kind != EBB_COV_TOKEN_BATCH &&
+	       ebb_say(l,
+		       "scores standardised inside a response (covariance.kind=%s) are taken by "
+		       "rank, without bounds; leave it out",
+		       EBB_CHOICE(o, covariance, kind));
+}
+
+bool ebb_rule_cov_penalty(const struct ebb_options *o, struct ebb_look *l)
+{
+	return o->loss.policy == EBB_POLICY_CLIP_COV &&
+	       ebb_say(l, "Clip-Cov leaves selected tokens out and penalises none; "
+			  "take KL-Cov for loss.policy, or leave it out");
+}
+
+bool ebb_rule_cov_once(const struct ebb_options *o, struct ebb_look *l)
+{
+	return o->loss.policy == EBB_POLICY_KL_COV && ratio_is_one(o) &&
+	       o->covariance.penalty != EBB_PENALTY_K1 &&
+	       ebb_say(l,
+		       "loss.policy, KL-Cov, is the plain policy gradient: with one update a "
+		       "rollout "
+		       "batch (" UPDATES
+		       ") log p is log old, where the penalty has no gradient; raise "
+		       "train.minibatches",
+		       THESE_UPDATES(o));
 }
 
 /* ---- clip widths ---- */

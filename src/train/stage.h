@@ -11,7 +11,7 @@
  *   KEEP        shaping, dynamic sampling; back to DRAW while groups are missing
  *   OLD, REF    passes that the options need
  *   PREPARE     advantages
- *   UPDATE      epochs x mini-batches
+ *   UPDATE      epochs x mini-batches; SELECT: tokens chosen by all of a mini-batch
  *   CLOSE       rows of the record, snapshot, controllers, next step
  *
  * A stage function either leaves a request (returns WORK), moves on (NEXT) or fails (< 0). The next
@@ -53,6 +53,7 @@ enum ebb_stage {
 	STAGE_REF_DONE,
 	STAGE_PREPARE,
 	STAGE_UPDATE,
+	STAGE_SELECT,
 	STAGE_UPDATED,
 	STAGE_CLOSE,
 	STAGE_DONE,
@@ -150,6 +151,7 @@ EBB_STAGE(ref);
 EBB_STAGE(ref_done);
 EBB_STAGE(prepare);
 EBB_STAGE(update);
+EBB_STAGE(select);
 EBB_STAGE(updated);
 EBB_STAGE(close);
 

@@ -51,7 +51,7 @@ void ebb_trial_save(struct ebb_trial *t, struct ebb_trial_image *image)
 
 	/* An update that waits to be served is asked for again: its coefficients are made while it
 	 * runs, and the stage that asks changes nothing else. */
-	if (t->stage == STAGE_UPDATED)
+	if (t->stage == STAGE_SELECT || t->stage == STAGE_UPDATED)
 		t->stage = STAGE_UPDATE;
 	ebb_trial_image(t, image);
 	at = image->numbers;

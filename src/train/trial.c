@@ -182,6 +182,7 @@ static int (*const stage_of[N_STAGES])(struct ebb_trial *, struct ebb_err *) = {
 	[STAGE_REF_DONE] = ebb_stage_ref_done,
 	[STAGE_PREPARE] = ebb_stage_prepare,
 	[STAGE_UPDATE] = ebb_stage_update,
+	[STAGE_SELECT] = ebb_stage_select,
 	[STAGE_UPDATED] = ebb_stage_updated,
 	[STAGE_CLOSE] = ebb_stage_close,
 	[STAGE_DONE] = stage_done,

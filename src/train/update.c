@@ -162,6 +162,11 @@ int ebb_stage_prepare(struct ebb_trial *t, struct ebb_err *err)
 	r->metric[EBB_M_ADV_STD] = p->adv_std;
 	r->metric[EBB_M_ADV_ZERO] = p->adv_zero_frac;
 	r->metric[EBB_M_COV_MEAN] = p->cov_mean;
+	r->metric[EBB_M_COV_POSITIVE] = p->cov_positive;
+	r->metric[EBB_M_COV_TOP02] = p->cov_top[0];
+	r->metric[EBB_M_COV_TOP2] = p->cov_top[1];
+	r->metric[EBB_M_COV_TOP20] = p->cov_top[2];
+	r->metric[EBB_M_COV_GROUP] = p->cov_group;
 	if (p->floored_frac > EBB_FLOORED_MAX) {
 		ebb_trial_diverge(t, "log-probabilities of drawn tokens are not finite");
 		return NEXT;
@@ -212,6 +217,36 @@ static int write_update(struct ebb_trial *t, struct ebb_err *err)
 	return ebb_trial_row(t, EBB_AXIS_UPDATE, &t->update_reading, err);
 }
 
+/* Leave the request: forward, weigh and backward of the mini-batch, and the optimizer's step. */
+static void ask_update(struct ebb_trial *t)
+{
+	t->request = (struct ebb_request){
+		.kind = EBB_REQUEST_UPDATE,
+		.policy = EBB_POLICY_CURRENT,
+		.against = t->needs.exact_kl ? (int)EBB_POLICY_REFERENCE : -1,
+		.pass = {.row = t->row,
+			 .n = t->mb.n,
+			 .stride = t->batch.T,
+			 .tau = t->o->sample.temperature,
+			 .logp = t->logp,
+			 .entropy = t->entropy,
+			 .kl = t->needs.exact_kl ? t->kl : NULL,
+			 .moment = t->measured ? NULL : t->moment,
+			 .histogram = !t->measured && snapshot_due(t) ? t->histogram : NULL,
+			 .w_logp = t->w_logp,
+			 .w_entropy = t->w_entropy,
+			 .w_kl = t->needs.exact_kl ? t->w_kl : NULL,
+			 .weigh = ebb_weigh_rows,
+			 .ctx = &t->mb},
+		.rule = {.lr = ebb_trial_lr(t),
+			 .beta1 = t->o->train.beta1,
+			 .beta2 = t->o->train.beta2,
+			 .eps = 1e-8,
+			 .weight_decay = t->o->train.weight_decay,
+			 .grad_clip = t->o->train.grad_clip}};
+	t->stage = STAGE_UPDATED;
+}
+
 int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
 {
 	const struct ebb_options *o = t->o;
@@ -234,6 +269,7 @@ int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
 				       .w_entropy = t->w_entropy,
 				       .w_kl = t->needs.exact_kl ? t->w_kl : NULL,
 				       .mark = snapshot_due(t) ? t->mark : NULL,
+				       .select = ebb_trial_draw(t, EBB_STREAM_SELECT),
 				       .private_ = t->mb.private_};
 	rc = ebb_weigh_begin(&t->mb, err);
 	if (rc < 0)
@@ -250,34 +286,41 @@ int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
 		t->row[i] = (struct ebb_row){s->token + (size_t)row * (size_t)(s->P + s->T),
 					     n_prompt, n_prompt + s->length[row]};
 	}
-	t->request = (struct ebb_request){
-		.kind = EBB_REQUEST_UPDATE,
-		.policy = EBB_POLICY_CURRENT,
-		.against = t->needs.exact_kl ? (int)EBB_POLICY_REFERENCE : -1,
-		.pass = {.row = t->row,
-			 .n = n,
-			 .stride = s->T,
-			 .tau = o->sample.temperature,
-			 .logp = t->logp,
-			 .entropy = t->entropy,
-			 .kl = t->needs.exact_kl ? t->kl : NULL,
-			 .moment = t->measured ? NULL : t->moment,
-			 .histogram = !t->measured && snapshot_due(t) ? t->histogram : NULL,
-			 .w_logp = t->w_logp,
-			 .w_entropy = t->w_entropy,
-			 .w_kl = t->needs.exact_kl ? t->w_kl : NULL,
-			 .weigh = ebb_weigh_rows,
-			 .ctx = &t->mb},
-		.rule = {.lr = ebb_trial_lr(t),
-			 .beta1 = o->train.beta1,
-			 .beta2 = o->train.beta2,
-			 .eps = 1e-8,
-			 .weight_decay = o->train.weight_decay,
-			 .grad_clip = o->train.grad_clip}};
-	t->stage = STAGE_UPDATED;
+	t->mb.select.round = (uint32_t)(t->epoch * o->train.minibatches + t->minibatch);
+	if (!t->needs.batch_scope) {
+		ask_update(t);
+	} else if (t->measured || t->needs.old_pass || t->carried) {
+		t->request = (struct ebb_request){.kind = EBB_REQUEST_SCORE,
+						  .policy = EBB_POLICY_CURRENT,
+						  .against = -1,
+						  .pass = {.row = t->row,
+							   .n = n,
+							   .stride = s->T,
+							   .tau = o->sample.temperature,
+							   .logp = t->logp,
+							   .entropy = t->entropy}};
+		t->stage = STAGE_SELECT;
+	} else { /* nothing was learnt since these rows were drawn: log p is old, bit for bit */
+		for (int i = 0; i < n; i++)
+			memcpy(t->logp + (size_t)i * (size_t)s->T,
+			       t->view.old + (size_t)t->member[i] * (size_t)s->T,
+			       (size_t)s->T * sizeof *t->logp);
+		t->request.seconds = 0;
+		t->stage = STAGE_SELECT;
+		return NEXT;
+	}
 	return WORK;
 }
 
+/* Every token's log-probability is known: choose, then train. */
+int ebb_stage_select(struct ebb_trial *t, struct ebb_err *err)
+{
+	(void)err;
+	t->t_score += t->request.seconds;
+	ebb_weigh_select(&t->mb);
+	ask_update(t);
+	return WORK;
+}
 int ebb_stage_updated(struct ebb_trial *t, struct ebb_err *err)
 {
 	double *m = t->update_reading.metric;
@@ -315,6 +358,11 @@ int ebb_stage_updated(struct ebb_trial *t, struct ebb_err *err)
 	m[EBB_M_LOGP_FLOORED] = w.logp_floored;
 	m[EBB_M_TIS_MEAN] = w.tis_mean;
 	m[EBB_M_TIS_ESS] = w.tis_ess;
+	m[EBB_M_COV_CANDIDATES] = w.cov_candidates;
+	m[EBB_M_COV_SELECTED] = w.cov_chosen_frac;
+	m[EBB_M_COV_DRIFT] = w.cov_drift;
+	m[EBB_M_COV_SELECTED_POSITIVE] = w.cov_positive;
+	m[EBB_M_COV_SELECTED_PROB] = w.cov_prob;
 	m[EBB_M_UPDATE_SKIPPED] = 0;
 	rc = write_update(t, err);
 	if (rc < 0)

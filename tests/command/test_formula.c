@@ -148,6 +148,7 @@ Test(unit, one_update_a_step)
 }
 
 #define ON_KL    "kl.place=loss kl.controller=adaptive ref.every=10 ref.mix=0.5 "
+#define ON_SELECTION "loss.policy=clip_cov "
 #define ON_GAMMA "entropy.coef=0.1 entropy.aggregate=seq-mean gamma.kind=piece_linear "
 #define ON_INFO  "info.coef=0.5 info.external=2 "
 
@@ -181,7 +182,16 @@ Test(unit, every_option_of_the_loss_changes_the_text)
 		 {"zero", "raw"}},
 		{"", "advantage.discount", {"1", "0.9"}},
 		{"advantage.center=static", "advantage.reference_samples", {"16", "5"}},
-		{"", "loss.policy", {"clip", "reinforce"}},
+		{"", "loss.policy", {"clip", "reinforce", "clip_cov", "kl_cov", "none"}},
+		{ON_SELECTION, "covariance.fraction", {"0.01", "0.02"}},
+		{ON_SELECTION, "covariance.low", {"1", "2"}},
+		{ON_SELECTION, "covariance.high", {"5", "6"}},
+		{ON_SELECTION, "covariance.bounds", {"absolute", "times_mean"}},
+		{ON_SELECTION, "covariance.bounds_closed", {"false", "true"}},
+		{ON_SELECTION, "covariance.kind", {"token_batch", "response_z", "response_literal"}},
+		{ON_SELECTION, "covariance.min_select", {"1", "0"}},
+		{"loss.policy=kl_cov", "covariance.coef", {"1", "2"}},
+		{"loss.policy=kl_cov", "covariance.penalty", {"abs", "k1", "k2", "k3"}},
 		{"",
 		 "loss.aggregate",
 		 {"token-mean", "group-mean-token-mean", "seq-mean-token-mean",
@@ -214,6 +224,16 @@ Test(unit, every_option_of_the_loss_changes_the_text)
 		{"kl_old.coef=1", "kl_old.estimator", {"k1", "k3"}},
 		{"", "entropy.coef", {"0", "0.1", "0.2"}},
 		{"entropy.coef=1", "entropy.aggregate", {"token-mean", "seq-mean", "loss"}},
+		{"entropy.coef=1", "entropy.form", {"bonus", "times_advantage", "minimise"}},
+		{"entropy.coef=1", "entropy.control", {"none", "anneal", "bang_bang", "dual"}},
+		{"entropy.coef=1 entropy.control=dual", "entropy.measure", {"full", "sampled"}},
+		{"entropy.coef=1 entropy.control=dual", "entropy.target", {"0.2", "0.3"}},
+		{"entropy.control=bang_bang", "entropy.delta", {"1e-3", "1e-2"}},
+		{"entropy.coef=1 entropy.control=dual", "entropy.eta", {"0.05", "0.1"}},
+		{"entropy.coef=1 entropy.control=dual", "entropy.min", {"0", "0.1"}},
+		{"entropy.coef=1 entropy.control=dual", "entropy.max", {"0.5", "2"}},
+		{"entropy.coef=1 entropy.control=anneal", "entropy.anneal", {"linear", "cosine"}},
+		{"entropy.coef=1 entropy.control=anneal", "entropy.horizon", {"0", "50"}},
 		{ON_GAMMA, "gamma.kind", {"none", "linear", "exp", "piece_linear", "piece_exp"}},
 		{ON_GAMMA, "gamma.tmax", {"limit", "actual_length"}},
 		{ON_GAMMA "gamma.kind=exp", "gamma.base", {"0.8", "0.5"}},

@@ -140,6 +140,130 @@ Test(golden, oracle_reproduces_every_case)
 	free(file);
 }
 
+/* The token losses of the other file, in this shape (tests/golden/README.md). */
+static json_t *as_cases(json_t *file)
+{
+	static const char *const name[] = {"clip_cov", "kl_cov", "ibro", "em_loss"};
+	json_t *batch = json_object_get(file, "token_batch"),
+	       *S = json_object_get(file, "shared_batch");
+	json_t *sections = json_object_get(file, "sections"), *cases = json_array(), *c;
+	json_t *H = json_object_get(
+		json_object_get(json_object_get(sections, "entropy_bonus"), "expected"), "H");
+	json_t *em = json_object_get(
+		json_object_get(json_object_get(sections, "em_loss"), "expected"), "H");
+	json_t *A = json_array(), *zero = json_array(), *row, *v, *whole;
+	size_t i, t;
+
+	json_array_foreach(json_object_get(S, "mask"), i, row)
+	{
+		json_t *line = json_array(), *zeros = json_array();
+
+		json_array_foreach(row, t, v)
+		{
+			json_array_append(line, json_array_get(json_object_get(S, "seq_adv"), i));
+			json_array_append_new(zeros, json_real(0));
+		}
+		json_array_append_new(A, line);
+		json_array_append_new(zero, zeros);
+	}
+	for (int k = 0; k < 4; k++) {
+		json_t *section = json_object_get(sections, name[k]);
+		json_t *list = json_object_get(section, "cases");
+		size_t n = list ? json_array_size(list) : 1;
+
+		for (i = 0; i < n; i++) {
+			json_t *config = json_deep_copy(json_object_get(
+				list ? json_array_get(list, i) : section, "params"));
+
+			json_object_set_new(config, "algo", json_string(k == 3 ? "em" : name[k]));
+			c = json_pack("{s:s, s:s, s:o}", "name", name[k], "dataset",
+				      k < 2    ? "tokens"
+				      : k == 2 ? "shared"
+					       : "em",
+				      "config", config);
+			if (k < 2)
+				json_object_set(c, "advantage", json_object_get(batch, "adv"));
+			else if (k == 2)
+				json_object_set(c, "advantage", A);
+			else
+				json_object_set_new(c, "advantage",
+						    json_pack("[[i,i,i,i,i,i]]", 0, 0, 0, 0, 0, 0));
+			json_array_append_new(cases, c);
+		}
+	}
+	json_decref(A);
+	/* aligned: the state before each response token of a prompt of 2, not the one after the last */
+	whole = json_pack("{s:{s:{s:O,s:O,s:O,s:O}, s:{s:O,s:O,s:O,s:O}, "
+			  "s:{s:[[i,i,i,i,i,i]],s:[[i,i,i,i,i,i]],s:[[i,i,i,i,i,i]],s:[O]}}, s:o}",
+			  "datasets", "tokens", "mask", json_object_get(batch, "mask"), "logp_new",
+			  json_object_get(batch, "logp"), "logp_old",
+			  json_object_get(batch, "old_logp"), "keys",
+			  json_object_get(batch, "keys"), "shared", "mask",
+			  json_object_get(S, "mask"), "logp_new", zero, "logp_old", zero, "entropy",
+			  H, "em", "mask", 0, 1, 1, 1, 1, 0, "logp_new", 0, 0, 0, 0, 0, 0,
+			  "logp_old", 0, 0, 0, 0, 0, 0, "entropy", em, "cases", cases);
+	json_decref(zero);
+	return whole;
+}
+
+Test(golden, oracle_reproduces_the_token_losses)
+{
+	const char *root = getenv("EBB_SOURCE_ROOT");
+	char *name = ebb_path_join(root ? root : ".", "tests/golden/entropy-and-information.json");
+	json_error_t e;
+	json_t *file = json_load_file(name, 0, &e), *whole, *out, *sections, *got, *want;
+	char *text, *from;
+	size_t n = 0;
+
+	redirect();
+	cr_assert_not_null(file, "%s", e.text);
+	sections = json_object_get(file, "sections");
+	whole = as_cases(file);
+	cr_assert_not_null(whole);
+	text = json_dumps(whole, JSON_COMPACT | JSON_REAL_PRECISION(17));
+	write_file(text);
+	free(text);
+	cr_assert_eq(run(path, "--json"), EBB_EXIT_OK, "%s", read_all(cr_get_redirected_stderr()));
+	text = read_all(cr_get_redirected_stdout());
+	out = json_loads(text, 0, &e);
+	cr_assert_not_null(out, "%s in %s", e.text, text);
+	for (int k = 0; k < 2; k++) {
+		json_t *list = json_object_get(json_object_get(sections, k ? "kl_cov" : "clip_cov"),
+					       "cases"),
+		       *c;
+		size_t i;
+
+		json_array_foreach(list, i, c)
+		{
+			from = k ? (char *)"kl_cov" : (char *)"clip_cov";
+			got = json_array_get(json_object_get(out, "cases"), n++);
+			want = json_object_get(c, "expected");
+			cr_expect(is_near(json_number_value(json_object_get(got, "loss")),
+					  json_number_value(json_object_get(want, "loss"))),
+				  "%s %zu", from, i);
+			expect_matrix(json_object_get(got, "dlogp"),
+				      json_object_get(want, "dloss_dlogp"), from);
+		}
+	}
+	got = json_array_get(json_object_get(out, "cases"), n++);
+	want = json_object_get(json_object_get(sections, "ibro"), "expected");
+	cr_expect(is_near(json_number_value(json_object_get(got, "loss")),
+			  json_number_value(json_object_get(want, "loss"))),
+		  "ibro");
+	got = json_array_get(json_object_get(out, "cases"), n++);
+	want = json_object_get(json_object_get(sections, "em_loss"), "expected");
+	cr_expect(is_near(json_number_value(json_object_get(got, "loss")),
+			  json_number_value(json_object_get(want, "loss_aligned"))),
+		  "em: %g", json_number_value(json_object_get(got, "loss")));
+	cr_expect_eq(json_array_size(json_object_get(out, "cases")), n);
+	unlink(path);
+	free(text);
+	free(name);
+	json_decref(out);
+	json_decref(whole);
+	json_decref(file);
+}
+
 #define DATA                                                                                       \
 	"\"datasets\":{\"d\":{\"mask\":[[1,1],[1,0]],\"logp_new\":[[-1,-1],[-1,\"nan\"]],"         \
 	"\"logp_old\":[[-1,-1],[-1,\"-inf\"]]}}"

@@ -137,9 +137,13 @@ void bench_random(struct bench *k, int R, int T, int G, uint32_t seed)
 void bench_weigh(struct bench *k, int cut)
 {
 	struct ebb_err err = EBB_ERR_INIT;
+	struct ebb_needs needs;
 
+	ebb_objective_needs(&k->o, &needs);
 	k->mb.entropy_coef = k->o.entropy.coef;
 	cr_assert_eq(ebb_weigh_begin(&k->mb, &err), 0, "%s", err.text);
+	if (needs.batch_scope)
+		ebb_weigh_select(&k->mb);
 	for (int i = 0; i<k->mb.n; i += cut> 0 ? cut : k->mb.n) {
 		const int left = k->mb.n - i;
 

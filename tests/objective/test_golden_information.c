@@ -151,6 +151,28 @@ Test(golden, entropy_bonus)
 	json_decref(file);
 }
 
+/* Advantages of a sequence times its tokens' entropies. */
+Test(golden, ibro)
+{
+	json_t *file = golden_load("entropy-and-information.json");
+	json_t *j = section(file, "ibro"), *want = golden_get(j, "expected");
+	double A[4];
+	struct shared s;
+
+	shared_init(&s, file);
+	golden_vector(golden_get(golden_get(file, "shared_batch"), "seq_adv"), 4, A);
+	for (int i = 0; i < 16; i++)
+		s.k.A[i] = A[i / 4];
+	s.k.o.loss.policy = EBB_POLICY_NONE;
+	s.k.o.entropy.form = EBB_FORM_TIMES_ADVANTAGE;
+	s.k.o.entropy.coef = golden_real(golden_get(golden_get(j, "params"), "alpha"));
+	bench_weigh(&s.k, 0);
+	expect_near(s.k.s.loss, golden_real(golden_get(want, "loss")), ABS, REL, "loss");
+	expect_dz(&s, golden_get(want, "dloss_dz"), 1.0, "ibro");
+	bench_release(&s.k);
+	json_decref(file);
+}
+
 Test(golden, entropy_control)
 {
 	json_t *file = golden_load("entropy-and-information.json");
