@@ -6,7 +6,8 @@
 #   SEEDS[(p-1)*N+k]          block: x value, an empty line between seeds
 #   LOST[j] LOST_STYLE[j] LOST_PANEL[j], j = 1..N_LOST   curves of trials that diverged
 #   KEY_CHARS                 letters of the longest label
-#   SEED_WIDTH SEED_FADE      of the hairlines; SEED_NOTE for the key, or empty
+#   SEED_WIDTH SEED_FADE      of the hairlines, 0 HAIRLINES: none; SEED_NOTE for the key, or empty
+#   BAND_FILL                 how dense a band is; ZERO: 0 for a line there, else NaN
 LINE = 27.0
 below = KEY_CHARS > 30
 key_cols = KEY_CHARS > 48 ? 1 : 2
@@ -19,6 +20,8 @@ y0 = FOOT + py(84 + key_height)
 y1 = 1 - py(66)
 gap = py(34)
 height = (y1 - y0 - (P - 1) * gap) / P
+
+set style fill transparent solid BAND_FILL noborder
 
 set multiplot
 set lmargin at screen x0
@@ -33,8 +36,11 @@ do for [p=1:P] {
 	set label 2 YLABEL[p] at screen px(30), screen (top - 0.5 * height) center rotate by 90 font ',16' textcolor rgb INK
 	set format x (p == P ? '%g' : '')
 	if (p == P) { set xlabel XLABEL offset 0, 0.3 }
-	plot for [k=1:N] SEEDS[(p-1)*N+k] using 1:2 with lines lw SEED_WIDTH lc rgb fade(STYLE[k], SEED_FADE) notitle, \
+	plot ZERO with lines lw 1.2 lc rgb '#666666' notitle, \
+	     for [k=1:N] SEEDS[(p-1)*N+k] using (HAIRLINES ? $1 : NaN):2 with lines lw SEED_WIDTH lc rgb fade(STYLE[k], SEED_FADE) notitle, \
 	     for [k=1:N] MEAN[(p-1)*N+k] using 1:3:4 with filledcurves lc rgb COLOR[STYLE[k]] notitle, \
+	     for [k=1:N] MEAN[(p-1)*N+k] using (HAIRLINES ? NaN : $1):3 with lines lw 0.7 lc rgb fade(STYLE[k], 120) notitle, \
+	     for [k=1:N] MEAN[(p-1)*N+k] using (HAIRLINES ? NaN : $1):4 with lines lw 0.7 lc rgb fade(STYLE[k], 120) notitle, \
 	     for [j=1:N_LOST] LOST[j] using (LOST_PANEL[j] == p ? $1 : NaN):2 with lines lw 1.2 dt 3 lc rgb COLOR[LOST_STYLE[j]] notitle, \
 	     for [k=1:N] MEAN[(p-1)*N+k] using 1:2 with linespoints ls STYLE[k] pi (-EVERY[k]) notitle
 	unset for [i=1:N_CAPTION] label 9+i

@@ -37,7 +37,7 @@ do for [p=1:P] {
 	} else {
 		unset colorbox
 	}
-	plot sprintf('$fan%d', p) using 1:2:3 with lines lw 1.3 lc palette
+	plot ZERO with lines lw 1.0 lc rgb '#666666', sprintf('$fan%d', p) using 1:2:3 with lines lw 1.3 lc palette
 	unset for [i=1:N_CAPTION] label 9+i
 	unset label 1
 	unset label 3

@@ -39,7 +39,7 @@ do for [k=1:N] {
 	set rmargin at screen x0 + col * (width + gap_x) + width
 	set tmargin at screen y1 - row * (height + gap_y)
 	set bmargin at screen y1 - row * (height + gap_y) - height
-	set label 2 LABEL[k] at graph 0, screen y1 - row * (height + gap_y) + py((TITLE_LINES > 1 ? 19 : 14) + 0.66 * title_height) left font ',13' textcolor rgb INK
+	set label 2 LABEL[k] at graph 0, screen y1 - row * (height + gap_y) + py((TITLE_LINES > 1 ? 23 : 17) + 0.66 * title_height) left font ',13' textcolor rgb INK
 	set format y (col == 0 ? '%g' : '')
 	set format x (k + COLS > N ? '%g' : '')
 	unset xlabel
@@ -48,7 +48,8 @@ do for [k=1:N] {
 		set label 3 (P == 1 ? YLABEL[1] : '') at screen px(32), screen 0.5 * (y0 + y1) center rotate by 90 font ',16' textcolor rgb INK
 		set label 4 XLABEL at screen 0.5 * (x0 + x1), screen FOOT + py(26) center font ',16' textcolor rgb INK
 	}
-	plot for [i=1:(P == 1 ? N : 1)] MEAN[i] using 1:(P == 1 && i != k ? $2 : NaN) with lines lw 0.7 lc rgb '#c4c4c4', \
+	plot ZERO with lines lw 1.0 lc rgb '#666666', \
+	     for [i=1:(P == 1 ? N : 1)] MEAN[i] using 1:(P == 1 && i != k ? $2 : NaN) with lines lw 0.7 lc rgb '#c4c4c4', \
 	     for [p=1:P] SEEDS[(p-1)*N+k] using 1:2 with lines lw SEED_WIDTH lc rgb fade(p, SEED_FADE), \
 	     for [p=1:P] MEAN[(p-1)*N+k] using 1:3:4 with filledcurves lc rgb COLOR[p], \
 	     for [j=1:N_LOST] LOST[j] using (LOST_ARM[j] == k ? $1 : NaN):2 with lines lw 1.2 dt 3 lc rgb COLOR[LOST_PANEL[j]], \

@@ -22,7 +22,17 @@ set key font ',15' textcolor rgb INK
 px(n) = 1.0 * n / WIDTH
 py(n) = 1.0 * n / HEIGHT
 
-# Title above, caption below: labels 1 and 10, 11, ...
+# Title above, caption below: labels 1 and 10, 11, ... The marks of verdicts differ in shape and colour:
+# shown, the opposite shown, nothing of that size, undecided.
+array VERDICT_SHAPE[4] = [7, 2, 12, 6]
+array VERDICT_COLOR[4] = ['#009E73', '#D55E00', '#0072B2', '#777777']
 FOOT = py(26 * N_CAPTION + 14)
 set label 1 TITLE at screen px(24), screen 1 - py(34) left font ',20' textcolor rgb INK front
-set for [i=1:N_CAPTION] label 9+i CAPTION[i] at screen px(24), screen FOOT - py(26*i - 8) left font ',13' textcolor rgb '#666666' front
+do for [i=1:N_CAPTION] {
+	if (CAPTION_MARK[i] > 0) {
+		set label 9+i CAPTION[i] at screen px(32), screen FOOT - py(26*i - 8) left font ',13' textcolor rgb '#444444' front \
+			point pt VERDICT_SHAPE[CAPTION_MARK[i]] ps 1.1 lw 1.6 lc rgb VERDICT_COLOR[CAPTION_MARK[i]] offset 0.6, -0.22
+	} else {
+		set label 9+i CAPTION[i] at screen px(CAPTION_MARK[i] < 0 ? 46 : 24), screen FOOT - py(26*i - 8) left font ',13' textcolor rgb '#666666' front
+	}
+}

@@ -123,6 +123,7 @@ struct ebb_claim_scope {
 	int n_curves;
 	const char *const *algorithm; /* every name: presets, and all rows of algorithms: */
 	int n_algorithms;
+	bool recorded; /* claims of a run, checked when it began: an ambiguity is not their fault */
 };
 
 enum ebb_claim_standing {

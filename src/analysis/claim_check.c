@@ -29,19 +29,17 @@ static const struct ebb_claim_node *node_at(const struct ebb_checking *k, int i)
 	return &k->c->node[i];
 }
 
-/* Does this node compare numbers of several arms? */
-static bool is_over_arms(const struct ebb_checking *k, const struct ebb_claim_node *node)
+bool ebb_claim_over_arms(const struct ebb_claim *c, const struct ebb_claim_node *node)
 {
-	return node->kind == EBB_CLAIM_TREND || (node->kind == EBB_CLAIM_SPEARMAN &&
-						 node_at(k, node->left)->kind != EBB_CLAIM_CURVE);
+	return node->kind == EBB_CLAIM_TREND ||
+	       (node->kind == EBB_CLAIM_SPEARMAN && c->node[node->left].kind != EBB_CLAIM_CURVE);
 }
 
-/* Does this node read the trials of arms, chosen by its selectors? */
-static bool is_reading(const struct ebb_checking *k, const struct ebb_claim_node *node)
+bool ebb_claim_reads(const struct ebb_claim *c, const struct ebb_claim_node *node)
 {
 	return (node->metric.text && node->kind != EBB_CLAIM_CURVE) ||
 	       node->kind == EBB_CLAIM_CONSUMED ||
-	       (node->kind == EBB_CLAIM_SPEARMAN && !is_over_arms(k, node));
+	       (node->kind == EBB_CLAIM_SPEARMAN && !ebb_claim_over_arms(c, node));
 }
 
 /* ---- the shape of the tree ---- */
@@ -52,7 +50,7 @@ static void place_nodes(struct ebb_checking *k)
 	for (int i = k->c->n_nodes - 1; i >= 0; i--) {
 		const struct ebb_claim_node *node = node_at(k, i);
 		int operand[] = {node->left, node->right, node->margin};
-		bool holds = node->kind == EBB_CLAIM_SHARE || is_over_arms(k, node);
+		bool holds = node->kind == EBB_CLAIM_SHARE || ebb_claim_over_arms(k->c, node);
 		int around = k->around[i];
 
 		if (holds && around >= 0 &&
@@ -190,7 +188,7 @@ static bool is_overridden(const struct ebb_checking *k)
 {
 	const struct ebb_definition *def = k->scope->def;
 
-	return (def->overrides && def->overrides[0]) || def->n_files > 1;
+	return k->scope->recorded || (def->overrides && def->overrides[0]) || def->n_files > 1;
 }
 
 static void too_many(struct ebb_checking *k, const struct ebb_claim_node *node, int n,
@@ -217,8 +215,7 @@ static bool has_order(const struct ebb_checking *k, const char *key)
 	       (row && (row->type == EBB_TYPE_INT || row->type == EBB_TYPE_F64));
 }
 
-/* The axes' name of a key as a claim writes it. */
-static void canonical_key(const struct ebb_checking *k, const char *key, char out[EBB_STR_MAX])
+void ebb_claim_canonical_key(const struct ebb_checking *k, const char *key, char out[EBB_STR_MAX])
 {
 	const struct ebb_option *row = ebb_claim_option(k, key);
 
@@ -236,7 +233,7 @@ static void check_arms(struct ebb_checking *k, int index, int n)
 	int around = k->around[index];
 	size_t bytes = (size_t)k->scope->def->n_arms * sizeof *k->arm;
 
-	while (around >= 0 && !is_over_arms(k, node_at(k, around)))
+	while (around >= 0 && !ebb_claim_over_arms(k->c, node_at(k, around)))
 		around = k->around[around];
 	if (around >= 0)
 		over = node_at(k, around);
@@ -250,7 +247,7 @@ static void check_arms(struct ebb_checking *k, int index, int n)
 	if (over->key.text) {
 		if (!has_order(k, over->key.text)) /* check_over_arms says so */
 			return;
-		canonical_key(k, over->key.text, key);
+		ebb_claim_canonical_key(k, over->key.text, key);
 		if (ebb_claim_arms_differ(k, key))
 			too_many(k, node, n, key);
 	} else if (k->varies[around] && memcmp(k->first, k->arm, bytes) != 0) {
@@ -395,10 +392,10 @@ enum ebb_claim_standing ebb_claim_check(const struct ebb_claim *claim,
 	place_nodes(&k);
 	check_constants(&k);
 	for (int i = 0; i < claim->n_nodes; i++)
-		if (is_reading(&k, node_at(&k, i)))
+		if (ebb_claim_reads(claim, node_at(&k, i)))
 			check_reading(&k, i);
 	for (int i = 0; i < claim->n_nodes; i++)
-		if (is_over_arms(&k, node_at(&k, i)))
+		if (ebb_claim_over_arms(claim, node_at(&k, i)))
 			check_over_arms(&k, i);
 	free(k.around);
 	free(k.varies);

@@ -1,4 +1,5 @@
-/* What the two files that check a claim share: claim_check.c, the claim; claim_arms.c, selectors. */
+/* What the two files that check a claim share: claim_check.c, the claim; claim_arms.c, selectors. What
+ * evaluates one (claim_plan.c) asks them the same questions. */
 #ifndef EBB_ANALYSIS_CLAIM_CHECK_H
 #define EBB_ANALYSIS_CLAIM_CHECK_H
 
@@ -28,6 +29,13 @@ void ebb_claim_leave_out(struct ebb_checking *k, int at, const char *fmt, ...)
 /* "unknown WHAT 'word'", with the nearest or where to look. */
 void ebb_claim_unknown(struct ebb_checking *k, const struct ebb_claim_word *w, const char *what,
 		       const struct ebb_near *near, const char *remedy);
+
+/* Does this node compare numbers of several arms: trend(), or spearman() but that of curves? */
+bool ebb_claim_over_arms(const struct ebb_claim *c, const struct ebb_claim_node *node);
+/* Does this node read the trials of arms, chosen by its selectors? */
+bool ebb_claim_reads(const struct ebb_claim *c, const struct ebb_claim_node *node);
+/* The axes' name of a key as a claim writes it. */
+void ebb_claim_canonical_key(const struct ebb_checking *k, const char *key, char out[EBB_STR_MAX]);
 
 /* ---- claim_arms.c ---- */
 

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "analysis/adjust.h"
 #include "analysis/names.h"
 #include "base/near.h"
 
@@ -132,34 +133,17 @@ int ebb_compare_baselines(const struct ebb_run *run, const char *by, const char 
 	return 0;
 }
 
-static int by_p(const void *a, const void *b)
-{
-	double p = (*(struct ebb_comparison_row *const *)a)->diff.p_t;
-	double q = (*(struct ebb_comparison_row *const *)b)->diff.p_t;
-
-	return (p > q) - (p < q);
-}
-
-/* Holm, Scandinavian Journal of Statistics 6 (1979) 65: the k-th smallest of m p-values times
- * m - k + 1, at most 1, and never below that of a smaller p. */
 static void adjust(struct ebb_comparison *c)
 {
-	struct ebb_comparison_row **row = ebb_xcalloc((size_t)c->n + 1, sizeof *row);
-	double floor = 0.0;
-	int i, m = 0;
+	double *p = ebb_xcalloc((size_t)c->n + 1, sizeof *p);
+	int i;
 
-	for (i = 0; i < c->n; i++) {
-		c->row[i].p_holm = (double)NAN;
-		if (c->row[i].diff.n >= 2)
-			row[m++] = &c->row[i];
-	}
-	qsort(row, (size_t)m, sizeof(*row), by_p);
-	for (i = 0; i < m; i++) {
-		floor = fmax(floor, fmin(1.0, row[i]->diff.p_t * (m - i)));
-		row[i]->p_holm = floor;
-	}
-	c->n_tests = m;
-	free(row);
+	for (i = 0; i < c->n; i++)
+		p[i] = c->row[i].diff.n >= 2 ? c->row[i].diff.p_t : (double)NAN;
+	c->n_tests = ebb_holm_adjust(p, c->n, p);
+	for (i = 0; i < c->n; i++)
+		c->row[i].p_holm = p[i];
+	free(p);
 }
 
 static int read_finals(struct ebb_comparison *c, struct ebb_comparison_row *row,
@@ -172,7 +156,8 @@ static int read_finals(struct ebb_comparison *c, struct ebb_comparison_row *row,
 	for (s = 0; s < run->n_seeds && rc == 0; s++) {
 		row->final[s] = (double)NAN;
 		if (!run->finished[row->arm * run->n_seeds + s]) {
-			row->n_unfinished++;
+			/* a seed that its run does not have is not missing */
+			row->n_unfinished += run->trial[row->arm * run->n_seeds + s][0] != '\0';
 			continue;
 		}
 		rc = ebb_run_status(run, row->arm, s, status, err);

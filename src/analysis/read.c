@@ -57,6 +57,50 @@ static int rescale(struct ebb_curve *curve, enum ebb_scale own, const struct ebb
 	return rc;
 }
 
+int ebb_curve_read(struct ebb_curve *curve, const struct ebb_run *run, int arm, int seed,
+		   const char *name, enum ebb_scale scale, struct ebb_err *err)
+{
+	struct ebb_array a = {0};
+	enum ebb_scale own;
+	int rc = ebb_run_read(run, arm, seed, name, &a, err);
+
+	*curve = (struct ebb_curve){0};
+	if (rc == 0 && a.rank != 1)
+		rc = ebb_err_set(err, EBB_EINVAL, "'%s' is a tensor of rank %d, not a curve", name,
+				 a.rank);
+	if (rc == 0) {
+		*curve = (struct ebb_curve){run->seed[seed], a.dim[0], a.x, a.value};
+		a.x = a.value = NULL; /* the curve's now */
+		own = strstr(a.axis, "update") != NULL ? EBB_SCALE_UPDATE : EBB_SCALE_STEP;
+		rc = rescale(curve, own, run, arm, seed, scale, err);
+	}
+	if (rc < 0)
+		ebb_curve_release(curve);
+	ebb_array_release(&a);
+	return rc;
+}
+
+/* Updates a rollout batch, where every batch has as many; else 1. */
+static int updates_a_step(const struct ebb_run *run, int arm, int seed, int64_t *updates,
+			  struct ebb_err *err)
+{
+	struct ebb_array u = {0};
+	int64_t i, n;
+	int rc = ebb_run_read(run, arm, seed, "actor/update_of_step", &u, err);
+
+	*updates = 1;
+	if (rc == 0 && u.rank == 1 && u.dim[0] > 0) {
+		for (n = 1; n < u.dim[0] && u.value[n] == u.value[0]; n++)
+			;
+		for (i = 0; i < u.dim[0] && u.value[i] == u.value[i - i % n]; i++)
+			;
+		if (i == u.dim[0])
+			*updates = n;
+	}
+	ebb_array_release(&u);
+	return rc == EBB_ENOENT ? 0 : rc;
+}
+
 int ebb_series_read(struct ebb_series *s, const struct ebb_run *run, int arm, const char *name,
 		    enum ebb_scale scale, int64_t max_rows, struct ebb_err *err)
 {
@@ -65,6 +109,7 @@ int ebb_series_read(struct ebb_series *s, const struct ebb_run *run, int arm, co
 	struct ebb_array a = {0};
 	char status[16] = "", unit[sizeof s->unit] = "", about[sizeof s->about] = "";
 	enum ebb_scale own = EBB_SCALE_STEP;
+	int64_t updates = 1;
 	int i, n = 0, n_diverged = 0, unfinished = 0, rc = 0;
 
 	*s = (struct ebb_series){.window = 1};
@@ -72,7 +117,8 @@ int ebb_series_read(struct ebb_series *s, const struct ebb_run *run, int arm, co
 	diverged = ebb_xcalloc((size_t)run->n_seeds + 1, sizeof *diverged);
 	for (i = 0; i < run->n_seeds && rc == 0; i++) {
 		if (!run->finished[arm * run->n_seeds + i]) {
-			unfinished++;
+			/* a seed that its run does not have is not missing */
+			unfinished += run->trial[arm * run->n_seeds + i][0] != '\0';
 			continue;
 		}
 		rc = ebb_run_status(run, arm, i, status, err);
@@ -95,12 +141,15 @@ int ebb_series_read(struct ebb_series *s, const struct ebb_run *run, int arm, co
 			memcpy(about, a.about, sizeof about);
 			own = strstr(a.axis, "update") != NULL ? EBB_SCALE_UPDATE : EBB_SCALE_STEP;
 			rc = rescale(to, own, run, arm, i, scale, err);
+			if (rc == 0 && own == EBB_SCALE_UPDATE && to->n > max_rows && updates == 1)
+				rc = updates_a_step(run, arm, i, &updates, err);
 		}
 		ebb_array_release(&a);
 	}
 	if (rc == 0 && n > 0)
-		rc = ebb_series_make(s, label, curve, n, scale != EBB_SCALE_NATIVE && scale != own,
-				     max_rows, err);
+		rc = ebb_series_make_windows(s, label, curve, n,
+					     scale != EBB_SCALE_NATIVE && scale != own, max_rows,
+					     updates, err);
 	if (rc == 0) {
 		if (s->label == NULL)
 			s->label = ebb_xstrdup(label);

@@ -159,7 +159,8 @@ void ebb_curve_thin(struct ebb_curve *c, int w)
 	c->n = window_means(c->y, c->n, w, c->y);
 }
 
-static void thin(struct ebb_series *s, int64_t max_rows)
+/* A window is a whole number of units, so that what repeats within one does not beat with it. */
+static void thin(struct ebb_series *s, int64_t max_rows, int64_t unit)
 {
 	int64_t w, rows;
 	int i;
@@ -168,6 +169,7 @@ static void thin(struct ebb_series *s, int64_t max_rows)
 	if (max_rows <= 0 || s->n_rows <= max_rows)
 		return;
 	w = (s->n_rows + max_rows - 1) / max_rows;
+	w = (w + unit - 1) / unit * unit;
 	rows = (s->n_rows + w - 1) / w;
 	for (i = 0; i < s->n_seeds; i++)
 		window_means(s->value + i * s->n_rows, s->n_rows, w, s->value + i * rows);
@@ -232,6 +234,13 @@ static int summarise_rows(struct ebb_series *s, struct ebb_err *err)
 int ebb_series_make(struct ebb_series *s, const char *label, const struct ebb_curve *curve, int n,
 		    bool resample, int64_t max_rows, struct ebb_err *err)
 {
+	return ebb_series_make_windows(s, label, curve, n, resample, max_rows, 1, err);
+}
+
+int ebb_series_make_windows(struct ebb_series *s, const char *label, const struct ebb_curve *curve,
+			    int n, bool resample, int64_t max_rows, int64_t unit,
+			    struct ebb_err *err)
+{
 	bool equal = true;
 	int i, rc = 0;
 
@@ -262,7 +271,7 @@ int ebb_series_make(struct ebb_series *s, const char *label, const struct ebb_cu
 	}
 	if (rc == 0) {
 		drop_empty_rows(s);
-		thin(s, max_rows);
+		thin(s, max_rows, s->resampled ? 1 : unit);
 		rc = summarise_rows(s, err);
 	}
 	if (rc != 0)

@@ -40,6 +40,12 @@ void ebb_curve_release(struct ebb_curve *c);
 /* Average w consecutive rows into one, coordinates too; the last window may be shorter. */
 void ebb_curve_thin(struct ebb_curve *c, int w);
 
+/* Where low and high come from. */
+enum ebb_band {
+	EBB_BAND_T,         /* t interval of the mean over seeds                              */
+	EBB_BAND_BOOTSTRAP, /* seeds, then questions within a seed (analysis/bootstrap.h)     */
+};
+
 struct ebb_series {
 	char *label;      /* the arm                                                       */
 	int n_seeds;      /* complete trials with this curve                               */
@@ -49,7 +55,8 @@ struct ebb_series {
 	double *x;          /* common coordinate                           (n_rows)          */
 	double *value;      /* every curve                                 (n_seeds, n_rows) */
 	double *mean;       /* over the seeds with a value at this row     (n_rows)          */
-	double *low, *high; /* 95 % t interval; NaN below two seeds        (n_rows)          */
+	double *low, *high; /* 95 % interval; NaN below two seeds          (n_rows)          */
+	enum ebb_band band; /* what interval that is                                         */
 	int *n;             /* seeds with a value                          (n_rows)          */
 	bool resampled;     /* interpolated onto the common grid                             */
 	int window;         /* rows averaged into one, 1: none                               */
@@ -66,13 +73,22 @@ struct ebb_series {
  */
 int ebb_series_make(struct ebb_series *s, const char *label, const struct ebb_curve *curve, int n,
 		    bool resample, int64_t max_rows, struct ebb_err *err);
+/* The same with windows of a multiple of unit >= 1 rows. */
+int ebb_series_make_windows(struct ebb_series *s, const char *label, const struct ebb_curve *curve,
+			    int n, bool resample, int64_t max_rows, int64_t unit,
+			    struct ebb_err *err);
 
 /*
  * Read metric name (a full dataset name) of all finished seeds of an arm. n_seeds may come out 0:
- * nothing is finished, or no trial of the arm has this dataset.
+ * nothing is finished, or no trial of the arm has this dataset. Windows of a curve of updates hold
+ * whole rollout batches, whose first update differs from its last by nature (its ratios are 1).
  */
 int ebb_series_read(struct ebb_series *s, const struct ebb_run *run, int arm, const char *name,
 		    enum ebb_scale scale, int64_t max_rows, struct ebb_err *err);
+
+/* The curve of one finished trial. EBB_ENOENT: its record does not have the metric. */
+int ebb_curve_read(struct ebb_curve *curve, const struct ebb_run *run, int arm, int seed,
+		   const char *name, enum ebb_scale scale, struct ebb_err *err);
 
 /* Is there a finite value to draw? */
 bool ebb_series_any(const struct ebb_series *s);

@@ -161,6 +161,36 @@ void ebb_table_print(const struct ebb_table *t, FILE *out)
 	free(width);
 }
 
+static void put_markdown(const char *cell, FILE *out)
+{
+	for (; *cell != '\0'; cell++) {
+		if (strchr("|\\*_<`", *cell) != NULL) /* would be read as marks */
+			fputc('\\', out);
+		fputc(*cell == '\n' ? ' ' : *cell, out);
+	}
+}
+
+void ebb_table_markdown(const struct ebb_table *t, FILE *out)
+{
+	const char *cell;
+	int r, c;
+
+	for (r = 0; r < t->n_rows; r++) {
+		fputc('|', out);
+		for (c = 0; c < t->n_columns; c++) {
+			cell = t->cell[r * t->n_columns + c];
+			fputc(' ', out);
+			put_markdown(cell == NULL ? "" : cell + (r == 0 && cell[0] == '<'), out);
+			fputs(" |", out);
+		}
+		fputc('\n', out);
+		for (c = 0; c < t->n_columns && r == 0; c++)
+			fputs(c == 0 ? "|:---" : t->cell[c][0] == '<' ? "|:---" : "|---:", out);
+		if (r == 0)
+			fputs("|\n", out);
+	}
+}
+
 void ebb_table_release(struct ebb_table *t)
 {
 	int i;

@@ -21,6 +21,8 @@ void ebb_table_cell(struct ebb_table *t, const char *fmt, ...)
 /* The same for a number with this many decimals; "-" for NaN. */
 void ebb_table_number(struct ebb_table *t, double x, int decimals);
 void ebb_table_print(const struct ebb_table *t, FILE *out);
+/* As a Markdown table (GitHub's): the same columns flush right. */
+void ebb_table_markdown(const struct ebb_table *t, FILE *out);
 void ebb_table_release(struct ebb_table *t);
 
 /* A number as JSON knows them: null for NaN and the infinities. */

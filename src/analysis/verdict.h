@@ -26,7 +26,7 @@
 
 #define EBB_SEEDS_FULL 8 /* fewer are marked */
 
-enum ebb_verdict {
+enum ebb_ruling {
 	EBB_REPRODUCED,
 	EBB_CONTRADICTED,
 	EBB_EQUIVALENT,
@@ -36,11 +36,11 @@ enum ebb_verdict {
 };
 
 /* "reproduced", "contradicted", "equivalent", "inconclusive", "not applicable". */
-const char *ebb_verdict_word(enum ebb_verdict verdict);
+const char *ebb_verdict_word(enum ebb_ruling verdict);
 
 struct ebb_judgement {
 	char *claim; /* its text                                                          */
-	enum ebb_verdict verdict;
+	enum ebb_ruling verdict;
 	bool holds;               /* what was claimed was shown: reproduced, or equivalent of "~=" */
 	double left, right;       /* both sides, averaged over the seeds that count; NaN: none     */
 	double effect, low, high; /* left - right, or left / right; 95 % interval; NaN: none       */

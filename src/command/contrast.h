@@ -3,7 +3,7 @@
 #ifndef EBB_COMMAND_CONTRAST_H
 #define EBB_COMMAND_CONTRAST_H
 
-#include "command/resolved.h"
+#include "analysis/resolved.h"
 #include "record/about.h"
 
 struct ebb_side {

@@ -11,6 +11,7 @@
 #include "command/experiment.h"
 #include "command/formula.h"
 #include "command/sheet.h"
+#include "command/tally.h"
 #include "objective/objective.h"
 
 static const char help_text[] =
@@ -36,33 +37,46 @@ static const char *const section_name[] = {EBB_SECTION_LOSS, EBB_SECTION_TRAININ
 
 /* ---- what arms share ---- */
 
-static int count_same(const struct ebb_sheet *sheet, int n, const struct ebb_line *line)
+/* The arms to describe, and how many of them have a line. */
+struct arms {
+	struct ebb_sheet *sheet;
+	int n;
+	struct ebb_tally tally;
+};
+
+static void count_lines(struct arms *all)
 {
-	int same = 0;
+	size_t lines = 0;
 
-	for (int i = 0; i < n; i++) {
-		const struct ebb_line *l = ebb_page_find(&sheet[i].page, line->section, line->name);
-
-		same += l && ebb_line_same(l, line);
-	}
-	return same;
+	for (int i = 0; i < all->n; i++)
+		lines += (size_t)all->sheet[i].page.n;
+	ebb_tally_init(&all->tally, lines);
+	for (int i = 0; i < all->n; i++)
+		ebb_tally_add(&all->tally, &all->sheet[i].page);
 }
 
-static bool is_usual(const struct ebb_sheet *sheet, int n, const struct ebb_line *line)
+static bool is_shared(const struct arms *all, const struct ebb_line *line)
 {
-	return 2 * count_same(sheet, n, line) > n;
+	return ebb_tally_count(&all->tally, line) == all->n;
+}
+
+static bool is_usual(const struct arms *all, const struct ebb_line *line)
+{
+	return 2 * ebb_tally_count(&all->tally, line) > all->n;
 }
 
 /* The lines that more than half of the arms have, in the order of the arm that has most of them. */
-static void usual_lines(const struct ebb_sheet *sheet, int n, struct ebb_page *usual)
+static void usual_lines(const struct arms *all, struct ebb_page *usual)
 {
+	const struct ebb_sheet *sheet = all->sheet;
+	const int n = all->n;
 	int fullest = 0, most = -1;
 
 	for (int i = 0; i < n; i++) {
 		int own = 0;
 
 		for (int j = 0; j < sheet[i].page.n; j++)
-			own += is_usual(sheet, n, &sheet[i].page.line[j]);
+			own += is_usual(all, &sheet[i].page.line[j]);
 		if (own > most) {
 			most = own;
 			fullest = i;
@@ -76,8 +90,7 @@ static void usual_lines(const struct ebb_sheet *sheet, int n, struct ebb_page *u
 				const struct ebb_line *l = &p->line[j];
 
 				if (strcmp(l->section, section_name[k]) == 0 &&
-				    !ebb_page_find(usual, l->section, l->name) &&
-				    is_usual(sheet, n, l))
+				    !ebb_page_find(usual, l->section, l->name) && is_usual(all, l))
 					ebb_page_add(usual, l->section, l->name, l->cite, "%s",
 						     l->text);
 			}
@@ -139,31 +152,33 @@ static void print_head(const struct ebb_definition *def, struct ebb_buf *out)
 }
 
 /* The usual lines; a star for those that not every arm has. */
-static void print_usual(const struct ebb_sheet *sheet, int n, const struct ebb_page *usual,
-			int width, struct ebb_buf *out)
+static void print_usual(const struct arms *all, const struct ebb_page *usual, int width,
+			struct ebb_buf *out)
 {
 	struct ebb_page starred = EBB_PAGE_INIT;
-	bool all = true;
+	bool every = true;
 
 	for (int i = 0; i < usual->n; i++) {
 		const struct ebb_line *l = &usual->line[i];
-		const bool shared = count_same(sheet, n, l) == n;
+		const bool shared = is_shared(all, l);
 		char *name = ebb_xprintf("%s%s", l->name, shared ? "" : " *");
 
 		ebb_page_add(&starred, l->section, name, l->cite, "%s", l->text);
-		all = all && shared;
+		every = every && shared;
 		free(name);
 	}
-	ebb_buf_printf(out, "\n==== all %d arms%s ====\n\n", n,
-		       all ? "" : " (*: most of them; the others say what they have instead)");
+	ebb_buf_printf(out, "\n==== all %d arms%s ====\n\n", all->n,
+		       every ? "" : " (*: most of them; the others say what they have instead)");
 	ebb_page_print(&starred, width, out);
 	ebb_page_release(&starred);
 }
 
-static void print_text(const struct ebb_definition *def, const struct ebb_sheet *sheet, int n,
+static void print_text(const struct ebb_definition *def, const struct arms *all,
 		       struct ebb_buf *out)
 {
+	const struct ebb_sheet *sheet = all->sheet;
 	struct ebb_page usual = EBB_PAGE_INIT;
+	const int n = all->n;
 	int width = 0;
 
 	for (int i = 0; i < n; i++) {
@@ -173,8 +188,8 @@ static void print_text(const struct ebb_definition *def, const struct ebb_sheet 
 	}
 	print_head(def, out);
 	if (n > 1) {
-		usual_lines(sheet, n, &usual);
-		print_usual(sheet, n, &usual, width, out);
+		usual_lines(all, &usual);
+		print_usual(all, &usual, width, out);
 	}
 	for (int i = 0; i < n; i++) {
 		struct ebb_page own = EBB_PAGE_INIT;
@@ -272,7 +287,7 @@ static void add_arm_json(struct ebb_sheet *s, struct ebb_buf *out)
 	for (int i = 0; i < s->def->n_seeds; i++) {
 		char id[EBB_ID_MAX];
 
-		ebb_sheet_base(s, s->def->seed[i], id);
+		ebb_sheet_base(s, i, id);
 		ebb_buf_printf(out, "%s{\"seed\": %" PRIu64 ", \"id\": \"%s\", \"base\": \"%s\"}",
 			       i ? ", " : "", s->def->seed[i], ebb_sheet_trial(s, i), id);
 	}
@@ -280,16 +295,14 @@ static void add_arm_json(struct ebb_sheet *s, struct ebb_buf *out)
 }
 
 /* Names of the section's lines that all arms share. */
-static void add_common_json(const struct ebb_sheet *sheet, int n, const char *section,
-			    struct ebb_buf *out)
+static void add_common_json(const struct arms *all, const char *section, struct ebb_buf *out)
 {
-	const struct ebb_page *p = &sheet[0].page;
+	const struct ebb_page *p = &all->sheet[0].page;
 	int shown = 0;
 
 	ebb_buf_puts(out, "[");
 	for (int i = 0; i < p->n; i++) {
-		if (strcmp(p->line[i].section, section) != 0 ||
-		    count_same(sheet, n, &p->line[i]) < n)
+		if (strcmp(p->line[i].section, section) != 0 || !is_shared(all, &p->line[i]))
 			continue;
 		ebb_buf_puts(out, shown++ ? ", " : "");
 		ebb_buf_json(out, p->line[i].name);
@@ -297,7 +310,7 @@ static void add_common_json(const struct ebb_sheet *sheet, int n, const char *se
 	ebb_buf_puts(out, "]");
 }
 
-static void print_json(const struct ebb_definition *def, struct ebb_sheet *sheet, int n,
+static void print_json(const struct ebb_definition *def, const struct arms *all,
 		       struct ebb_buf *out)
 {
 	ebb_buf_puts(out, "{\"name\": ");
@@ -312,15 +325,15 @@ static void print_json(const struct ebb_definition *def, struct ebb_sheet *sheet
 	ebb_buf_puts(out, ",\n \"claims\": ");
 	add_strings(out, def->claim, def->n_claims);
 	ebb_buf_puts(out, ",\n \"common\": {\"loss\": ");
-	add_common_json(sheet, n, EBB_SECTION_LOSS, out);
+	add_common_json(all, EBB_SECTION_LOSS, out);
 	ebb_buf_puts(out, ", \"training\": ");
-	add_common_json(sheet, n, EBB_SECTION_TRAINING, out);
+	add_common_json(all, EBB_SECTION_TRAINING, out);
 	ebb_buf_puts(out, ", \"options\": ");
-	add_common_json(sheet, n, EBB_SECTION_OPTIONS, out);
+	add_common_json(all, EBB_SECTION_OPTIONS, out);
 	ebb_buf_puts(out, "},\n \"arms\": [\n");
-	for (int i = 0; i < n; i++) {
-		add_arm_json(&sheet[i], out);
-		ebb_buf_puts(out, i + 1 < n ? ",\n" : "\n");
+	for (int i = 0; i < all->n; i++) {
+		add_arm_json(&all->sheet[i], out);
+		ebb_buf_puts(out, i + 1 < all->n ? ",\n" : "\n");
 	}
 	ebb_buf_puts(out, " ]}\n");
 }
@@ -403,26 +416,28 @@ static int choose(const struct ebb_definition *def, const struct arguments *a, i
 static int describe(const struct ebb_definition *def, const struct arguments *a,
 		    struct ebb_err *err)
 {
-	int *arm = ebb_xcalloc((size_t)def->n_arms, sizeof *arm), n, made = 0, rc;
-	struct ebb_sheet *sheet = ebb_xcalloc((size_t)def->n_arms, sizeof *sheet);
+	struct arms all = {.sheet = ebb_xcalloc((size_t)def->n_arms, sizeof *all.sheet)};
+	int *arm = ebb_xcalloc((size_t)def->n_arms, sizeof *arm), n, rc;
 	struct ebb_buf out = EBB_BUF_INIT;
 
 	rc = choose(def, a, arm, &n, err);
-	while (rc == 0 && made < n) {
-		rc = ebb_sheet_init(&sheet[made], def, arm[made], err);
-		made++;
+	while (rc == 0 && all.n < n) {
+		rc = ebb_sheet_init(&all.sheet[all.n], def, arm[all.n], err);
+		all.n++;
 	}
 	if (rc == 0) {
+		count_lines(&all);
 		if (a->json)
-			print_json(def, sheet, n, &out);
+			print_json(def, &all, &out);
 		else
-			print_text(def, sheet, n, &out);
+			print_text(def, &all, &out);
 		fputs(out.data, stdout);
 	}
 	ebb_buf_release(&out);
-	for (int i = 0; i < made; i++)
-		ebb_page_release(&sheet[i].page);
-	free(sheet);
+	ebb_tally_release(&all.tally);
+	for (int i = 0; i < all.n; i++)
+		ebb_page_release(&all.sheet[i].page);
+	free(all.sheet);
 	free(arm);
 	return rc;
 }

@@ -178,13 +178,17 @@ static char *find(const char *name, struct ebb_err *err)
 
 /* ---- reading ---- */
 
-/* What only the tasks can tell, arm by arm. */
-static int check_arms(const struct ebb_definition *def, struct ebb_err *err)
+/* What only the tasks and other runs can tell, arm by arm. */
+static int check_arms(struct ebb_definition *def, struct ebb_err *err)
 {
-	for (int i = 0; i < def->n_arms; i++)
-		if (ebb_lab_check(&def->arm[i].options, err) < 0)
-			return ebb_err_wrap(err, "arm '%s'", def->arm[i].label);
-	return 0;
+	int rc = ebb_branch_plan(def, err);
+
+	for (int i = 0; i < def->n_arms && rc == 0; i++) {
+		rc = ebb_lab_check(&def->plan[def->plan_of[i * def->n_seeds]].options, err);
+		if (rc < 0)
+			ebb_err_wrap(err, "arm '%s'", def->arm[i].label);
+	}
+	return rc;
 }
 
 int ebb_experiment_read(const char *command, const char *const *name, int n_names,

@@ -8,7 +8,8 @@
 #include <string.h>
 #include "analysis/fit.h"
 #include "analysis/table.h"
-#include "record/record.h"
+#include "command/lineup.h"
+#include "record/join.h"
 
 static const char help[] =
 	"  --json   one object: "
@@ -27,7 +28,14 @@ static const char help[] =
 	"           \"early_linear_last\"}]}, the last six as means\n"
 	"           missing numbers are null; status: ok, insufficient_range, too_few_points, "
 	"diverged,\n"
-	"           not_recorded\n\n"
+	"           not_recorded; of several runs also \"runs\" and \"differences\", as ebb "
+	"compare has them\n\n"
+	"Several runs are one table: what differs between them stands first. Arms that are the "
+	"same "
+	"in\n"
+	"label, options and build are one arm with the seeds of all; other arms of equal label "
+	"are\n"
+	"called RUN: LABEL.\n\n"
 	"R is the held-out accuracy of every evaluation, H the policy entropy on the training "
 	"questions at\n"
 	"the same step (sequence mean, nats). Least squares on exp(H); beside it the rival linear "
@@ -155,8 +163,10 @@ static int print_tables(const struct ebb_run *run, const struct fitted *f, int n
 		ebb_table_number(&t, l->aicc - l->linear.aicc, 1);
 		ebb_table_number(&t, l->early_rmse, 3);
 		ebb_table_number(&t, l->early_last, 3);
-		ebb_table_cell(&t, "%s", l->a < 0.0 ? "rises with entropy: no ceiling"
-				: l->last_excess > 0.0 ? "ended above the ceiling" : "");
+		ebb_table_cell(&t, "%s",
+			       l->a < 0.0             ? "rises with entropy: no ceiling"
+			       : l->last_excess > 0.0 ? "ended above the ceiling"
+						      : "");
 	}
 	ebb_table_print(&t, stdout);
 	ebb_table_release(&t);
@@ -228,7 +238,8 @@ static void json_trial(struct ebb_buf *b, const struct ebb_run *run, const struc
 	ebb_buf_puts(b, "}");
 }
 
-static int print_json(const struct ebb_run *run, const struct fitted *f, int n, struct ebb_err *err)
+static int print_json(const struct ebb_run *run, const struct ebb_lineup *lineup,
+		      const struct fitted *f, int n, struct ebb_err *err)
 {
 	struct ebb_buf b = EBB_BUF_INIT;
 	struct ebb_summary s;
@@ -236,6 +247,7 @@ static int print_json(const struct ebb_run *run, const struct fitted *f, int n, 
 
 	ebb_buf_puts(&b, "{\"run\":");
 	ebb_buf_json(&b, run->name);
+	ebb_lineup_json(lineup, &b);
 	field(&b, "level", EBB_LEVEL);
 	ebb_buf_puts(&b, ",\"trials\":[");
 	for (i = 0; i < n; i++) {
@@ -267,46 +279,71 @@ static int print_json(const struct ebb_run *run, const struct fitted *f, int n, 
 	return rc;
 }
 
+static int fit_all(const struct ebb_run *run, struct fitted *f, int *n, struct ebb_err *err)
+{
+	int rc = 0;
+
+	*n = 0;
+	for (int i = 0; i < run->n_arms * run->n_seeds && rc == 0; i++) {
+		if (!run->finished[i])
+			continue;
+		f[*n].arm = i / run->n_seeds;
+		f[*n].seed = i % run->n_seeds;
+		rc = fit_trial(run, &f[(*n)++], err);
+	}
+	if (rc == 0 && *n == 0)
+		rc = ebb_err_set(err, EBB_ENOENT,
+				 "'%s' has no finished trial; ebb run continues it", run->dir);
+	return rc;
+}
+
 int ebb_command_fit(int argc, char **argv)
 {
 	struct ebb_err err = EBB_ERR_INIT;
+	struct ebb_lineup lineup = {0};
 	struct ebb_run run = {0};
 	struct fitted *f = NULL;
-	const char *dir = NULL;
+	const char **path = ebb_xcalloc((size_t)argc, sizeof *path);
 	bool json = false;
-	int i, n = 0, rc;
+	int n_paths = 0, n, status = EBB_EXIT_OK, rc = 0;
 
-	for (i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
-			return ebb_command_help("fit", help);
-		if (strcmp(argv[i], "--json") == 0)
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+			status = ebb_command_help("fit", help);
+			goto out;
+		}
+		if (strcmp(argv[i], "--json") == 0) {
 			json = true;
-		else if (argv[i][0] == '-')
-			return ebb_command_usage("fit", "unknown option '%s'", argv[i]);
-		else if (dir != NULL)
-			return ebb_command_usage("fit", "one run at a time; '%s' is too much",
-						 argv[i]);
-		else
-			dir = argv[i];
+		} else if (argv[i][0] == '-') {
+			status = ebb_command_usage("fit", "unknown option '%s'", argv[i]);
+			goto out;
+		} else {
+			path[n_paths++] = argv[i];
+		}
 	}
-	if (dir == NULL)
-		return ebb_command_usage("fit", "name the run directory");
+	if (n_paths == 0) {
+		status = ebb_command_usage("fit", "name the run directory");
+		goto out;
+	}
 	ebb_record_setup();
-	rc = ebb_run_open(&run, dir, &err);
-	f = ebb_xcalloc((size_t)run.n_arms * (size_t)run.n_seeds + 1, sizeof *f);
-	for (i = 0; i < run.n_arms * run.n_seeds && rc == 0; i++) {
-		if (!run.finished[i])
-			continue;
-		f[n].arm = i / run.n_seeds;
-		f[n].seed = i % run.n_seeds;
-		rc = fit_trial(&run, &f[n++], &err);
-	}
-	if (rc == 0 && n == 0)
-		rc = ebb_err_set(&err, EBB_ENOENT,
-				 "'%s' has no finished trial; ebb run continues it", dir);
+	rc = ebb_run_join(&run, path, n_paths, &err);
 	if (rc == 0)
-		rc = json ? print_json(&run, f, n, &err) : print_tables(&run, f, n, &err);
+		rc = ebb_lineup_make(&lineup, &run, &err);
+	f = ebb_xcalloc((size_t)run.n_arms * (size_t)run.n_seeds + 1, sizeof *f);
+	if (rc == 0)
+		rc = fit_all(&run, f, &n, &err);
+	if (rc == 0 && json) {
+		rc = print_json(&run, &lineup, f, n, &err);
+	} else if (rc == 0) {
+		ebb_lineup_print(&lineup, stdout, false);
+		rc = print_tables(&run, f, n, &err);
+	}
+	if (rc != 0)
+		status = ebb_command_fail("fit", &err);
+out:
 	free(f);
+	ebb_lineup_release(&lineup);
 	ebb_run_release(&run);
-	return rc != 0 ? ebb_command_fail("fit", &err) : EBB_EXIT_OK;
+	free(path);
+	return status;
 }

@@ -5,11 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include "analysis/names.h"
+#include "base/file.h"
+#include "command/lineup.h"
+#include "command/words.h"
 #include "figure/figure.h"
-#include "record/record.h"
+#include "record/join.h"
 
 struct request {
-	const char *run;
+	const char **run;
+	int n_runs;
 	const char **word; /* figures asked for on the command line */
 	int n_words;
 	const char **label; /* --arm */
@@ -20,39 +24,100 @@ struct request {
 static int help(void)
 {
 	struct ebb_buf b = EBB_BUF_INIT;
+	const struct ebb_figure_view *view;
 	const struct ebb_figure_row *row;
 	int i;
 
 	ebb_buf_puts(
 		&b,
-		"  --x SCALE    draw curves against step, update, rollouts, tokens or seconds\n"
-		"  --arm LABEL  draw only this arm, or those a pattern matches ('mine *'); may be "
-		"repeated\n"
-		"  --out DIR    where the files go (RUN/figures)\n\n"
-		"FIGURE is one of these, or the name of any metric (kl_ref, actor/grad_norm):\n");
+		"  --x SCALE         draw curves against step, update, rollouts, tokens or "
+		"seconds\n"
+		"  --arm LABEL       draw only this arm, or those a pattern matches ('mine *'); "
+		"may "
+		"be repeated\n"
+		"  --baseline LABEL  the arm that differences are to (the first one drawn)\n"
+		"  --latex           write NAME.tex and NAME-tex.pdf, too: \\input{NAME.tex} in a "
+		"LaTeX\n"
+		"                    document with graphicx and color, the text in its fonts\n"
+		"  --out DIR         where the files go (RUN/figures; of several runs "
+		"RUN/figures/RUN+RUN)\n\n"
+		"Several runs are drawn as one; what differs between them goes to stderr. Arms "
+		"that "
+		"are the\n"
+		"same in label, options and build are one arm with the seeds of all; other arms of "
+		"equal label\n"
+		"are called RUN: LABEL. A word that is a folder with a run.h5 is a run.\n\n"
+		"FIGURE is one of these:\n");
 	for (i = 0; (row = ebb_figure_row(i)) != NULL; i++)
 		ebb_buf_printf(&b, "  %-20s %s\n", row->name, row->title);
-	ebb_buf_puts(&b, "\nWithout FIGURE: those the definition lists, else all above that have "
-			 "data. Each is\n"
-			 "written as png, svg, pdf, csv (the plotted points) and gp (a gnuplot "
-			 "script that draws\n"
-			 "the png by itself); the paths go to stdout. Templates: plots/*.gp, or "
-			 "the folder in\n"
-			 "EBB_PLOTS.\n\n"
-			 "More arms than a figure has room for (30 small frames; 8 in "
-			 "reward-vs-entropy, 16 in\n"
-			 "entropy-by-position): some are left out, evenly, and the figure says how "
-			 "many. Curves of\n"
-			 "arms that differ in one number are all drawn, coloured by it.\n");
+	ebb_buf_puts(&b,
+		     "or the name of a metric (ebb metrics; kl_ref, actor/grad_norm), or a view "
+		     "of one:\n");
+	for (i = 0; (view = ebb_figure_view(i)) != NULL; i++)
+		ebb_buf_printf(&b, "  METRIC:%-13s %s\n", view->name, view->about);
+	ebb_buf_puts(
+		&b,
+		"\nWithout FIGURE: those the definition lists, else all above that have data. Each "
+		"is\n"
+		"written as png, svg, pdf, csv (the plotted points) and gp (a gnuplot script that "
+		"draws\n"
+		"the png by itself); the paths go to stdout. Templates: plots/*.gp, or the folder "
+		"in\n"
+		"EBB_PLOTS. Below each figure stand N, what its bands are, and the verdicts of the "
+		"run's\n"
+		"claims that it is evidence for (ebb claims).\n\n"
+		"More arms than a figure has room for: some are left out, evenly, and the figure "
+		"says\n"
+		"how many. Curves of arms that differ in one number are all drawn, coloured by "
+		"it.\n");
 	ebb_command_help("plot", b.data);
 	ebb_buf_release(&b);
 	return EBB_EXIT_OK;
 }
 
+/* Where the value of an option goes that is kept as it is given; null: another option. */
+static const char **place_of(struct request *r, const char *option)
+{
+	if (strcmp(option, "--arm") == 0)
+		return &r->label[r->n_labels++];
+	if (strcmp(option, "--out") == 0)
+		return &r->choice.dir;
+	if (strcmp(option, "--baseline") == 0)
+		return &r->choice.baseline;
+	return NULL;
+}
+
+/* A folder with a run's index, or the index itself: what else is named is a figure. */
+static bool is_run(const char *word)
+{
+	const char *slash = strrchr(word, '/');
+	char *index = ebb_path_join(word, "run.h5");
+	bool yes = ebb_file_exists(index) ||
+		   (strcmp(slash ? slash + 1 : word, "run.h5") == 0 && ebb_file_exists(word));
+
+	free(index);
+	return yes;
+}
+
+/* Figures of several runs are none of the first run's own: FIRST/figures/TAG+TAG. */
+static char *joined_dir(const struct ebb_run *run)
+{
+	struct ebb_buf b = EBB_BUF_INIT;
+	size_t start;
+
+	ebb_buf_printf(&b, "%s/figures/", run->dir);
+	start = b.len;
+	for (int i = 0; i < run->n_sources; i++)
+		ebb_buf_printf(&b, "%s%s", i > 0 ? "+" : "", run->source[i].tag);
+	for (char *c = b.data + start; *c != '\0'; c++)
+		*c = *c == '/' ? '-' : *c;
+	return ebb_buf_take(&b);
+}
+
 /* 0 to go on, else an exit status to leave with (help asks for it through *done). */
 static int parse(int argc, char **argv, struct request *r, bool *done)
 {
-	const char *value;
+	const char *value, **place;
 	int i;
 
 	for (i = 1; i < argc; i++) {
@@ -60,15 +125,17 @@ static int parse(int argc, char **argv, struct request *r, bool *done)
 			*done = true;
 			return help();
 		}
-		if (strcmp(argv[i], "--x") == 0 || strcmp(argv[i], "--arm") == 0 ||
-		    strcmp(argv[i], "--out") == 0) {
+		if (strcmp(argv[i], "--latex") == 0) {
+			r->choice.latex = true;
+		} else if (argv[i][0] == '-' && argv[i][1] != '\0') {
+			place = place_of(r, argv[i]);
+			if (place == NULL && strcmp(argv[i], "--x") != 0)
+				return ebb_command_usage("plot", "unknown option '%s'", argv[i]);
 			value = i + 1 < argc ? argv[i + 1] : NULL;
 			if (value == NULL)
 				return ebb_command_usage("plot", "'%s' needs a value", argv[i]);
-			if (strcmp(argv[i], "--arm") == 0)
-				r->label[r->n_labels++] = value;
-			else if (strcmp(argv[i], "--out") == 0)
-				r->choice.dir = value;
+			if (place != NULL)
+				*place = value;
 			else if (!ebb_scale_parse(value, &r->choice.scale))
 				return ebb_command_usage(
 					"plot",
@@ -76,15 +143,13 @@ static int parse(int argc, char **argv, struct request *r, bool *done)
 					"tokens, seconds",
 					value);
 			i++;
-		} else if (argv[i][0] == '-' && argv[i][1] != '\0') {
-			return ebb_command_usage("plot", "unknown option '%s'", argv[i]);
-		} else if (r->run == NULL) {
-			r->run = argv[i];
+		} else if (r->n_runs == 0 || is_run(argv[i])) {
+			r->run[r->n_runs++] = argv[i];
 		} else {
 			r->word[r->n_words++] = argv[i];
 		}
 	}
-	if (r->run == NULL)
+	if (r->n_runs == 0)
 		return ebb_command_usage("plot", "name the run directory");
 	return 0;
 }
@@ -113,9 +178,11 @@ static int choose(const struct ebb_run *run, const struct request *r, const char
 		if (w == NULL)
 			break;
 		rc = ebb_figure_check(run, w, &r->choice, &available, err);
-		/* no axis to change, or a word of an older definition */
+		/* no axis to change, other arms, or a word of an older definition; that a default is
+		 * not for these arms is no news */
 		if (!asked && (rc == EBB_EINVAL || (rc == EBB_ENOENT && listed))) {
-			fprintf(stderr, "ebb plot: note: %s\n", err->text);
+			if (listed || r->choice.scale != EBB_SCALE_NATIVE)
+				fprintf(stderr, "ebb plot: note: %s\n", err->text);
 			continue;
 		}
 		if (rc != 0)
@@ -150,11 +217,30 @@ static int draw(const struct ebb_run *run, const char *word, const struct ebb_fi
 			"others\n",
 			word, left_out);
 	for (f = 0; f < EBB_N_FILES; f++) {
-		if (rc == 0)
+		if (rc == 0 && path[f] != NULL)
 			printf("%s\n", path[f]);
 		free(path[f]);
 	}
 	return rc;
+}
+
+/* The verdicts for the captions. Claims that cannot be judged, those of an older program or of a task
+ * that it alone knows, do not keep a figure from being drawn. */
+static void judge(const struct ebb_run *run, struct ebb_judgements *verdicts)
+{
+	struct ebb_diag diag = EBB_DIAG_INIT;
+	struct ebb_err err = EBB_ERR_INIT;
+
+	if (run->n_claims > 0 &&
+	    (ebb_words_judge(verdicts, run, NULL, 0, &diag, &err) < 0 || diag.n_errors > 0)) {
+		fprintf(stderr,
+			"ebb plot: note: captions are without verdicts: %s; ebb claims %s tells "
+			"more\n",
+			diag.n_errors > 0 ? "a claim of this run is none today" : err.text,
+			run->dir);
+		ebb_judgements_release(verdicts);
+	}
+	ebb_diag_release(&diag);
 }
 
 int ebb_command_plot(int argc, char **argv)
@@ -162,17 +248,27 @@ int ebb_command_plot(int argc, char **argv)
 	struct ebb_err err = EBB_ERR_INIT;
 	struct request r = {0};
 	struct ebb_run run = {0};
+	struct ebb_lineup lineup = {0};
+	struct ebb_judgements verdicts = {0};
 	const char **word = NULL;
+	char *joined = NULL;
 	int *arm = NULL, i, n, rc = 0, status;
 	bool done = false;
 
+	r.run = ebb_xcalloc((size_t)argc, sizeof *r.run);
 	r.word = ebb_xcalloc((size_t)argc, sizeof *r.word);
 	r.label = ebb_xcalloc((size_t)argc, sizeof *r.label);
 	status = parse(argc, argv, &r, &done);
 	if (status != 0 || done)
 		goto out;
 	ebb_record_setup();
-	rc = ebb_run_open(&run, r.run, &err);
+	rc = ebb_run_join(&run, r.run, r.n_runs, &err);
+	if (rc == 0)
+		rc = ebb_lineup_make(&lineup, &run, &err);
+	if (rc == 0)
+		ebb_lineup_print(&lineup, stderr, false);
+	if (rc == 0 && run.n_sources > 0 && r.choice.dir == NULL)
+		r.choice.dir = joined = joined_dir(&run);
 	arm = ebb_xcalloc((size_t)argc * (size_t)(run.n_arms + 1), sizeof *arm);
 	for (i = 0; i < r.n_labels && rc == 0; i++)
 		rc = ebb_name_arms(&run, r.label[i], arm, &r.choice.n_arms, &err);
@@ -183,6 +279,9 @@ int ebb_command_plot(int argc, char **argv)
 			;
 		word = ebb_xcalloc((size_t)(argc + run.n_figures + n), sizeof *word);
 		rc = choose(&run, &r, word, &n, &err);
+		if (rc == 0)
+			judge(&run, &verdicts);
+		r.choice.verdicts = &verdicts;
 		for (i = 0; i < n && rc == 0; i++)
 			rc = draw(&run, word[i], &r.choice, &err);
 	}
@@ -191,8 +290,12 @@ int ebb_command_plot(int argc, char **argv)
 out:
 	free(word);
 	free(arm);
+	ebb_judgements_release(&verdicts);
+	ebb_lineup_release(&lineup);
 	ebb_run_release(&run);
+	free(joined);
 	free(r.label);
 	free(r.word);
+	free(r.run);
 	return status;
 }

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "command/command.h"
 #include "command/experiment.h"
+#include "command/run.h"
 #include "sweep/sweep.h"
 
 #define BASE_DIR "data/base"
@@ -101,6 +102,11 @@ static int check_fresh(const char *path, struct ebb_err *err)
 	return rc;
 }
 
+static bool is_begun(const struct ebb_sweep_result *r)
+{
+	return r->done + r->diverged + r->failed > 0 || r->interrupted;
+}
+
 static int report(const struct ebb_sweep_result *r, const char *dir)
 {
 	fprintf(stderr, "%d trials: %d were finished, %d done now", r->planned, r->already,
@@ -116,7 +122,7 @@ static int report(const struct ebb_sweep_result *r, const char *dir)
 	return r->failed || r->interrupted ? EBB_EXIT_FAILED : EBB_EXIT_OK;
 }
 
-int ebb_command_run(int argc, char **argv)
+int ebb_run_experiment(int argc, char **argv, char **run_dir)
 {
 	struct arguments a = {.name = ebb_xcalloc((size_t)argc, sizeof *a.name),
 			      .override = ebb_xcalloc((size_t)argc, sizeof *a.override)};
@@ -156,12 +162,26 @@ int ebb_command_run(int argc, char **argv)
 			goto out;
 		}
 		rc = ebb_sweep_run(&sweep, &result, &err);
-		status = rc < 0 ? ebb_command_fail("run", &err) : report(&result, dir);
+		status = rc < 0 ? ebb_command_fail("run", &err) : EBB_EXIT_OK;
+		if (rc == 0 || is_begun(&result)) {
+			int told = report(&result, dir);
+
+			status = rc < 0 ? EBB_EXIT_FAILED : told;
+		}
 	}
 out:
 	ebb_definition_release(&def);
-	free(dir);
+	*run_dir = dir;
 	free(a.name);
 	free(a.override);
+	return status;
+}
+
+int ebb_command_run(int argc, char **argv)
+{
+	char *dir;
+	int status = ebb_run_experiment(argc, argv, &dir);
+
+	free(dir);
 	return status;
 }

@@ -312,13 +312,17 @@ static void add_difference(struct ebb_sheet *s, const struct ebb_difference *d, 
 
 /* ---- trials ---- */
 
-void ebb_sheet_base(const struct ebb_sheet *s, uint64_t seed, char id[EBB_ID_MAX])
+static const struct ebb_plan *plan_of(const struct ebb_sheet *s, int seed)
 {
-	struct ebb_options o = *s->o;
-	char *path, *name;
+	const int a = (int)(s->arm - s->def->arm);
 
-	o.seed = seed;
-	path = ebb_base_path(&o, "");
+	return &s->def->plan[s->def->plan_of[a * s->def->n_seeds + seed]];
+}
+
+void ebb_sheet_base(const struct ebb_sheet *s, int seed, char id[EBB_ID_MAX])
+{
+	char *path = ebb_base_path(&plan_of(s, seed)->options, ""), *name;
+
 	name = strrchr(path, '/') + 1;
 	snprintf(id, EBB_ID_MAX, "%.*s", (int)strcspn(name, "."), name);
 	free(path);
@@ -326,9 +330,7 @@ void ebb_sheet_base(const struct ebb_sheet *s, uint64_t seed, char id[EBB_ID_MAX
 
 const char *ebb_sheet_trial(const struct ebb_sheet *s, int seed)
 {
-	const int a = (int)(s->arm - s->def->arm);
-
-	return s->def->plan[s->def->plan_of[a * s->def->n_seeds + seed]].id;
+	return plan_of(s, seed)->id;
 }
 
 static void add_trials(struct ebb_sheet *s)
@@ -338,7 +340,7 @@ static void add_trials(struct ebb_sheet *s)
 	for (int i = 0; i < s->def->n_seeds; i++) {
 		char id[EBB_ID_MAX];
 
-		ebb_sheet_base(s, s->def->seed[i], id);
+		ebb_sheet_base(s, i, id);
 		ebb_buf_printf(&trials, "%s%" PRIu64 ":%s", i ? " " : "", s->def->seed[i],
 			       ebb_sheet_trial(s, i));
 		ebb_buf_printf(&bases, "%s%" PRIu64 ":%s", i ? " " : "", s->def->seed[i], id);

@@ -41,8 +41,8 @@ void ebb_sheet_differences(struct ebb_sheet *s,
 /* Append who decided the option's value: file and line, command line, a preset. */
 void ebb_sheet_origin(const struct ebb_sheet *s, const char *key, struct ebb_buf *out);
 
-/* Identity of the trial with the seed of this index, and of the base policy of a seed. */
+/* Ids of the trial with the seed of this index, and of its base policy. */
 const char *ebb_sheet_trial(const struct ebb_sheet *s, int seed);
-void ebb_sheet_base(const struct ebb_sheet *s, uint64_t seed, char id[EBB_ID_MAX]);
+void ebb_sheet_base(const struct ebb_sheet *s, int seed, char id[EBB_ID_MAX]);
 
 #endif

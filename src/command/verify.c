@@ -13,7 +13,7 @@
 #include "record/pack.h"
 #include "sweep/sweep.h"
 #include "sweep/verify.h"
-#include "task/task.h"
+#include "train/bench.h"
 
 #define BASE_DIR "data/base" /* where ebb run keeps its base policies */
 
@@ -150,13 +150,16 @@ static int read_once(struct ebb_definition *def, const char *dir, const char *te
 	if (rc == 0)
 		rc = ebb_definition_read(def, ebb_task_catalog(), (const char *const *)path, n,
 					 override, n_overrides, diag, err);
-	if (rc < 0) /* the marks borrow the paths: they are told now */
+	if (rc == 0) {
+		rc = ebb_branch_plan(def, err);
+	} else { /* the marks borrow the paths: they are told now */
 		for (int i = 0; i < diag->n; i++)
 			if (diag->entry[i].severity == EBB_ERROR) {
 				ebb_err_set(err, rc, "line %d: %s", diag->entry[i].mark.line,
 					    diag->entry[i].text);
 				break;
 			}
+	}
 	for (int i = 0; i < n; i++) {
 		unlink(path[i]);
 		free(path[i]);
@@ -291,24 +294,26 @@ static void list_states(const char *run_dir, const char *id, struct ebb_buf *out
 	free(path);
 }
 
-static int check_state(const struct ebb_run *run, const char *id, int64_t step, struct ebb_err *err)
+/* Whose state a trial begins at: its own, or that of the trial which it extends. */
+static int find_state(const struct ebb_run *run, const struct ebb_options *o, int64_t step,
+		      struct ebb_verify_trial *t, struct ebb_err *err)
 {
-	char *path = ebb_xprintf("%s/checkpoints/%s@%" PRId64 ".h5", run->dir, id, step);
 	struct ebb_buf kept = EBB_BUF_INIT;
-	int rc = 0;
+	char id[EBB_ID_MAX];
+	int rc;
 
-	if (!ebb_file_exists(path)) {
-		list_states(run->dir, id, &kept);
-		rc = ebb_err_set(err, EBB_EINVAL,
-				 "no state of trial %s was kept at step %" PRId64 "%s%s; without "
-				 "--from it is verified from its base",
-				 id, step,
-				 kept.len ? "; there are states of step "
-					  : " (record.states keeps them)",
-				 kept.len ? kept.data : "");
-		ebb_buf_release(&kept);
+	if (ebb_state_kept(run->dir, o, step, id)) {
+		t->state_of = strcmp(id, t->id) ? ebb_xstrdup(id) : NULL;
+		return 0;
 	}
-	free(path);
+	list_states(run->dir, t->id, &kept);
+	rc = ebb_err_set(err, EBB_EINVAL,
+			 "no state of trial %s was kept at step %" PRId64 "%s%s; without --from it "
+			 "is verified from its base",
+			 t->id, step,
+			 kept.len ? "; there are states of step " : " (record.states keeps them)",
+			 kept.len ? kept.data : "");
+	ebb_buf_release(&kept);
 	return rc;
 }
 
@@ -333,7 +338,7 @@ static int plan(const struct ebb_run *run, const struct ebb_definition *def, con
 				"('%s') does not come out of it; verify with the build that "
 				"made the run (its run.h5 names the commit)",
 				run->dir, t->id, t->label);
-		rc = v->from_step > 0 ? check_state(run, t->id, v->from_step, err) : 0;
+		rc = v->from_step > 0 ? find_state(run, t->options, v->from_step, t, err) : 0;
 		if (rc < 0)
 			return rc;
 	}
@@ -550,6 +555,8 @@ int ebb_command_verify(int argc, char **argv)
 		print_text(&v);
 	status = conclude(&v);
 out:
+	for (int i = 0; i < v.n; i++)
+		free((char *)v.trial[i].state_of);
 	free(v.trial);
 	free(chosen.cell);
 	ebb_definition_release(&def);

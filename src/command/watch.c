@@ -154,7 +154,7 @@ static void describe_totals(const struct totals *t, struct ebb_buf *out)
 	char left[32];
 
 	if (t->steps > 0)
-		ebb_buf_printf(out, "; step %.0f of %s%.0f", t->step, t->rough ? "about " : "",
+		ebb_buf_printf(out, "; %.0f of %s%.0f steps", t->step, t->rough ? "about " : "",
 			       t->steps);
 	if (t->tokens_per_s > 0)
 		ebb_buf_printf(out, "; %.0f tokens/s", t->tokens_per_s);
@@ -285,12 +285,45 @@ static void put_chart(struct ebb_canvas *c, int row, int column, int rows, int c
 	free(trace);
 }
 
+static bool has_points(const struct ebb_roster *r, const struct ebb_follow *f, int metric)
+{
+	for (int i = 0; i < r->n; i++)
+		if (f->trial[i].curve[metric].n > 0)
+			return true;
+	return false;
+}
+
+/* The metrics that have rows, into `drawn`; a line for those that have none. */
+static int put_missing(struct ebb_canvas *c, int *row, const struct ebb_roster *r,
+		       const struct ebb_follow *f, int *drawn)
+{
+	struct ebb_buf none = EBB_BUF_INIT;
+	int n = 0;
+
+	for (int m = 0; m < f->n_metrics; m++) {
+		if (has_points(r, f, m))
+			drawn[n++] = m;
+		else
+			ebb_buf_printf(&none, "%s%s", none.len ? ", " : "", f->metric[m]);
+	}
+	if (none.len)
+		ebb_canvas_text(c, (*row)++, 0, EBB_DIM, "no rows yet of %s", none.data);
+	ebb_buf_release(&none);
+	return n;
+}
+
 /* Charts side by side where the window is wide, else one below the other, as many as fit. */
 static int put_charts(struct ebb_canvas *c, int row, int rows, const struct ebb_roster *r,
 		      const struct ebb_follow *f)
 {
-	int beside = c->columns / SIDE_COLUMNS, lines, high, n = f->n_metrics;
+	int *drawn = ebb_xcalloc((size_t)f->n_metrics + 1, sizeof *drawn), first = row;
+	int n = put_missing(c, &row, r, f, drawn), beside = c->columns / SIDE_COLUMNS, lines, high;
 
+	if (n == 0) {
+		free(drawn);
+		return row;
+	}
+	rows -= row - first;
 	if (beside < 1)
 		beside = 1;
 	if (beside > n)
@@ -299,9 +332,10 @@ static int put_charts(struct ebb_canvas *c, int row, int rows, const struct ebb_
 	while (lines > 1 && rows / lines < CHART_ROWS)
 		lines--;
 	high = rows / lines > CHART_ROWS_MAX ? CHART_ROWS_MAX : rows / lines;
-	for (int m = 0; m < n && m < lines * beside; m++)
-		put_chart(c, row + m / beside * high, m % beside * (c->columns / beside), high,
-			  c->columns / beside, r, f, m);
+	for (int k = 0; k < n && k < lines * beside; k++)
+		put_chart(c, row + k / beside * high, k % beside * (c->columns / beside), high,
+			  c->columns / beside, r, f, drawn[k]);
+	free(drawn);
 	return row + lines * high;
 }
 

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "analysis/bootstrap.h"
 #include "analysis/table.h"
 
 enum look { ONE_FRAME, SMALL_FRAMES, FAN };
@@ -15,12 +16,16 @@ struct cast {
 	int most_n;     /* seeds of the arm that has most                    */
 };
 
-#define FRAME_LEFT  130 /* pixels beside the small frames, as in plots/frames.gp */
-#define FRAME_RIGHT 30
-#define FRAME_GAP   44
-#define TITLE_CHAR  10.0 /* pixels a letter of their titles takes */
-#define TITLE_LINE  22   /* and a line                            */
-#define FAN_TICKS   7
+#define FRAME_LEFT    130 /* pixels beside the small frames, as in plots/frames.gp */
+#define FRAME_RIGHT   30
+#define FRAME_GAP     44
+#define TITLE_CHAR    10.0 /* pixels a letter of their titles takes */
+#define TITLE_LINE    22   /* and a line                            */
+#define HAIRLINE_ARMS 4    /* whose single seeds are told apart in one frame */
+#define KEY_BESIDE    30   /* letters of a name up to which the key has room beside the frame... */
+#define KEY_LINE      20 /* ... and pixels that a line below it adds, as in plots/bands.gp       */
+#define FAN_TICKS     7
+#define UPDATE_ROWS   100 /* update curves are noisy: fewer, wider windows than for steps */
 
 static const struct ebb_series *at(const struct ebb_bands *b, int panel, int arm)
 {
@@ -58,12 +63,13 @@ static int choose(const struct ebb_bands *b, struct cast *c, struct ebb_err *err
 					     : FAN;
 	if (c->n == 0)
 		return ebb_err_set(err, EBB_ENOENT,
-				   "figure '%s': no complete trial has a value to draw", b->name);
+				   "figure '%s': no complete trial has a value to draw",
+				   b->sheet.name);
 	if (c->look == FAN && b->key == NULL)
 		return ebb_err_set(
 			err, EBB_EINVAL,
 			"figure '%s' has room for %d arms, the run has %d; choose some with --arm",
-			b->name, EBB_BANDS_FRAMES, c->n);
+			b->sheet.name, EBB_BANDS_FRAMES, c->n);
 	return 0;
 }
 
@@ -87,35 +93,46 @@ static double x_unit(const struct ebb_bands *b, const char **word, double *end)
 	return unit;
 }
 
+/* The curves of single seeds are clutter behind many bands; small frames have room for them. */
+static bool has_hairlines(const struct cast *c)
+{
+	return c->look == SMALL_FRAMES ||
+	       (c->look == ONE_FRAME && (c->n <= HAIRLINE_ARMS || c->most_n < EBB_BAND_SEEDS));
+}
+
 static bool has_band(const struct ebb_series *s, int64_t row)
 {
 	return s->n[row] >= EBB_BAND_SEEDS && isfinite(s->low[row]);
 }
 
 /*
- * The range of a panel: what it was given, else from the data. Curves always fit; bands may stretch
- * the range to at most twice that of the curves (three seeds have a t quantile of 4.3) and are cut
- * beyond, which *cut tells.
+ * The range of a panel: what it was given, else from the data. Mean curves always fit; bands may
+ * stretch the range to at most twice that of the means (three seeds have a t quantile of 4.3), single
+ * seeds to thrice (a rare spike is not the story); both are cut beyond, which *cut tells.
  */
 static void y_range(const struct ebb_bands *b, const struct cast *c, int p, double *low,
 		    double *high, bool *cut)
 {
 	double from = INFINITY, to = -INFINITY, least = INFINITY, most = -INFINITY, room;
+	double bottom = INFINITY, top = -INFINITY; /* of single seeds */
 	const struct ebb_series *s;
 	int64_t k;
 	int i;
+	bool few;
 
 	for (i = 0; i < c->n; i++) {
 		s = at(b, p, c->arm[i]);
 		for (k = 0; k < s->n_rows; k++)
 			if (isfinite(s->mean[k])) {
-				from = fmin(from, s->mean[k]);
-				to = fmax(to, s->mean[k]);
+				from = fmin(from, b->difference != NULL ? fmin(0, s->mean[k])
+									: s->mean[k]);
+				to = fmax(to,
+					  b->difference != NULL ? fmax(0, s->mean[k]) : s->mean[k]);
 			}
-		for (k = 0; k < s->n_rows * s->n_seeds && c->look != FAN; k++)
+		for (k = 0; k < s->n_rows * s->n_seeds && has_hairlines(c); k++)
 			if (isfinite(s->value[k])) {
-				from = fmin(from, s->value[k]);
-				to = fmax(to, s->value[k]);
+				bottom = fmin(bottom, s->value[k]);
+				top = fmax(top, s->value[k]);
 			}
 		for (k = 0; k < s->n_rows && c->look != FAN; k++)
 			if (has_band(s, k)) {
@@ -123,14 +140,21 @@ static void y_range(const struct ebb_bands *b, const struct cast *c, int p, doub
 				most = fmax(most, s->high[k]);
 			}
 	}
+	/* with few seeds there is no band, and the seeds are what is looked at */
+	few = c->most_n < EBB_BAND_SEEDS || !(to > from);
 	room = 0.5 * (to - from);
-	*low = isnan(b->panel[p].from) ? fmin(from, fmax(least, from - room)) : b->panel[p].from;
-	*high = isnan(b->panel[p].to) ? fmax(to, fmin(most, to + room)) : b->panel[p].to;
+	*low = fmin(fmin(from, fmax(least, from - room)),
+		    few ? bottom : fmax(bottom, from - 2 * room));
+	*high = fmax(fmax(to, fmin(most, to + room)), few ? top : fmin(top, to + 2 * room));
+	if (!isnan(b->panel[p].from))
+		*low = b->panel[p].from;
+	if (!isnan(b->panel[p].to))
+		*high = b->panel[p].to;
 	if (isnan(b->panel[p].to)) /* the top curve does not touch the frame */
 		*high += *high > *low ? 0.05 * (*high - *low) : *high == 0 ? 1 : 0.05 * fabs(*high);
 	if (isnan(b->panel[p].from))
 		*low -= 0.05 * (*high - *low);
-	*cut = *cut || least < *low || most > *high;
+	*cut = *cut || fmin(least, bottom) < *low || fmax(most, top) > *high;
 }
 
 static void say_missing(const struct ebb_bands *b, const struct cast *c, struct ebb_buf *text)
@@ -150,7 +174,7 @@ static void say_missing(const struct ebb_bands *b, const struct cast *c, struct 
 		unfinished += waiting;
 		for (i = 0; i < c->n && c->arm[i] != a; i++)
 			;
-		if (i == c->n) {
+		if (i == c->n && b->difference == NULL) {
 			silent++;
 			name = at(b, 0, a)->label;
 		}
@@ -165,13 +189,54 @@ static void say_missing(const struct ebb_bands *b, const struct cast *c, struct 
 		ebb_buf_printf(text, "; no values for %s", name);
 	else if (silent > 0)
 		ebb_buf_printf(text, "; no values for %d arms", silent);
-	ebb_drawing_left_out(text, b->left_out);
+}
+
+static const char *band_words(const struct ebb_bands *b, const struct cast *c)
+{
+	int i, p, bootstrap = 0, t = 0;
+	const struct ebb_series *s;
+
+	for (p = 0; p < b->n_panels; p++)
+		for (i = 0; i < c->n; i++) {
+			s = at(b, p, c->arm[i]);
+			bootstrap += s->n_seeds >= EBB_BAND_SEEDS && s->band == EBB_BAND_BOOTSTRAP;
+			t += s->n_seeds >= EBB_BAND_SEEDS && s->band == EBB_BAND_T;
+		}
+	return bootstrap == 0 ? "95 % t interval"
+	       : t == 0       ? "95 % bootstrap interval (seeds, then questions)"
+			      : "95 % interval (bootstrap over seeds, then questions; else t)";
+}
+
+/* What lines and bands are, and of how many seeds. */
+static void say_seeds(const struct ebb_bands *b, const struct cast *c, struct ebb_buf *text)
+{
+	const char *thin = has_hairlines(c) ? ", single seeds (thin)" : "";
+
+	if (c->look == FAN)
+		ebb_buf_printf(text,
+			       "each line the mean of one arm over its %sseeds, coloured by %s; no "
+			       "bands",
+			       c->all_same_n > 0 ? "" : "finished ", b->key);
+	else if (c->all_same_n == 1)
+		ebb_buf_puts(text, "1 seed, no band");
+	else if (c->all_same_n > 1 && c->all_same_n < EBB_BAND_SEEDS)
+		ebb_buf_printf(text, "mean of %d seeds, each thin line a seed; no band below %d",
+			       c->all_same_n, EBB_BAND_SEEDS);
+	else if (c->all_same_n > 1)
+		ebb_buf_printf(text, "mean and %s over N = %d seeds (band)%s", band_words(b, c),
+			       c->all_same_n, thin);
+	else
+		ebb_buf_printf(text,
+			       "mean and %s over n seeds (band, n beside each name; none for n < "
+			       "%d)%s",
+			       band_words(b, c), EBB_BAND_SEEDS, thin);
 }
 
 static void put_caption(struct ebb_drawing *d, const struct ebb_bands *b, const struct cast *c,
 			bool cut)
 {
 	struct ebb_buf text = EBB_BUF_INIT;
+	const char *unit = at(b, 0, c->arm[0])->unit;
 	int i, p, window = 1;
 	bool resampled = false;
 	enum ebb_scale scale = EBB_SCALE_STEP;
@@ -183,33 +248,21 @@ static void put_caption(struct ebb_drawing *d, const struct ebb_bands *b, const 
 			resampled = resampled || at(b, p, c->arm[i])->resampled;
 			scale = at(b, p, c->arm[i])->scale;
 		}
-	ebb_buf_printf(&text, "%s: ", b->run);
-	if (c->look == FAN)
-		ebb_buf_printf(&text,
-			       "%d arms, each line the mean of one over its %sseeds, coloured "
-			       "by %s; no bands",
-			       c->n, c->all_same_n > 0 ? "" : "finished ", b->key);
-	else if (c->all_same_n == 1)
-		ebb_buf_puts(&text, "1 seed, no band");
-	else if (c->all_same_n > 1 && c->all_same_n < EBB_BAND_SEEDS)
-		ebb_buf_printf(&text, "mean of %d seeds, each thin line a seed; no band below %d",
-			       c->all_same_n, EBB_BAND_SEEDS);
-	else if (c->all_same_n > 1)
-		ebb_buf_printf(&text,
-			       "mean, 95 %% t interval over %d seeds (band), single seeds (thin)",
-			       c->all_same_n);
-	else
-		ebb_buf_printf(&text,
-			       "mean, 95 %% t interval over n seeds (band, n beside each name; "
-			       "none for n < %d), single seeds (thin)",
-			       EBB_BAND_SEEDS);
+	ebb_buf_printf(&text, "%d arm%s", c->n, c->n == 1 ? "" : "s");
+	if (unit[0] != '\0')
+		ebb_buf_printf(&text, ", unit %s", unit);
+	ebb_buf_puts(&text, "; ");
+	if (b->difference != NULL)
+		ebb_buf_printf(&text, "%s; ", b->difference);
+	say_seeds(b, c, &text);
 	if (window > 1)
 		ebb_buf_printf(&text, "; a point averages up to %d consecutive rows", window);
 	if (resampled)
 		ebb_buf_printf(&text, "; seeds interpolated linearly onto common %s",
 			       ebb_scale_name(scale));
 	if (cut)
-		ebb_buf_puts(&text, "; bands cut at the frame");
+		ebb_buf_puts(&text, has_hairlines(c) ? "; bands and seeds cut at the frame"
+						     : "; bands cut at the frame");
 	say_missing(b, c, &text);
 	ebb_drawing_caption(d, text.data);
 	ebb_buf_release(&text);
@@ -387,9 +440,15 @@ static void put_arms(struct ebb_drawing *d, const struct ebb_bands *b, const str
 	ebb_drawing_numbers(d, "STYLE", style, c->n);
 	ebb_drawing_numbers(d, "EVERY", every, c->n);
 	ebb_drawing_number(d, "KEY_CHARS", longest);
+	if (c->look == ONE_FRAME && longest > KEY_BESIDE) { /* the key stands below the frame */
+		d->height += KEY_LINE * c->n;
+		ebb_drawing_number(d, "HEIGHT", d->height);
+	}
 	/* With so few seeds there is no band to look at but they. */
 	ebb_drawing_number(d, "SEED_WIDTH", c->most_n < EBB_BAND_SEEDS ? 1.2 : 0.7);
 	ebb_drawing_number(d, "SEED_FADE", c->most_n < EBB_BAND_SEEDS ? 90 : 150);
+	ebb_drawing_number(d, "HAIRLINES", has_hairlines(c));
+	ebb_drawing_number(d, "BAND_FILL", c->look == ONE_FRAME && !has_hairlines(c) ? 0.08 : 0.18);
 	ebb_drawing_string(d, "SEED_NOTE",
 			   c->all_same_n == 2 ? "2 seeds, each thin line a seed" : "");
 	for (i = 0; i < c->n; i++)
@@ -492,8 +551,7 @@ static struct ebb_bands without_empty_panels(const struct ebb_bands *b)
 	return kept;
 }
 
-int ebb_bands_draw(const struct ebb_bands *given, const char *dir, char *path[EBB_N_FILES],
-		   struct ebb_err *err)
+int ebb_bands_draw(const struct ebb_bands *given, char *path[EBB_N_FILES], struct ebb_err *err)
 {
 	static const char *const template[] = {
 		[ONE_FRAME] = "bands", [SMALL_FRAMES] = "frames", [FAN] = "fan"};
@@ -512,7 +570,7 @@ int ebb_bands_draw(const struct ebb_bands *given, const char *dir, char *path[EB
 		free(c.arm);
 		return rc;
 	}
-	ebb_drawing_init(&d, b->name, template[c.look], 1280,
+	ebb_drawing_init(&d, &b->sheet, template[c.look], 1280,
 			 c.look == SMALL_FRAMES ? 190 + 240 * frame_rows(&c)
 			 : b->n_panels > 1      ? 1000
 						: 760,
@@ -524,9 +582,9 @@ int ebb_bands_draw(const struct ebb_bands *given, const char *dir, char *path[EB
 		y_range(b, &c, p, &from[p], &to[p], &cut);
 		ylabel[p] = b->panel[p].ylabel;
 	}
-	ebb_drawing_string(&d, "TITLE", b->title);
 	ebb_drawing_string(&d, "XLABEL", xlabel);
 	ebb_drawing_number(&d, "P", b->n_panels);
+	ebb_drawing_number(&d, "ZERO", b->difference != NULL ? 0 : EBB_FREE);
 	ebb_drawing_number(&d, "N", c.n);
 	ebb_drawing_strings(&d, "YLABEL", ylabel, b->n_panels);
 	ebb_drawing_numbers(&d, "YMIN", from, b->n_panels);
@@ -540,9 +598,59 @@ int ebb_bands_draw(const struct ebb_bands *given, const char *dir, char *path[EB
 		put_blocks(&d, b, &c, unit);
 		put_lost(&d, b, &c, unit);
 	}
-	rc = ebb_drawing_write(&d, dir, path, err);
+	rc = ebb_drawing_write(&d, path, err);
 	free(c.arm);
 	free(xlabel);
 	ebb_drawing_release(&d);
 	return rc;
 }
+
+/* ---- reading ---- */
+
+static int draw(const struct ebb_request *q, char *path[EBB_N_FILES], struct ebb_err *err)
+{
+	const struct ebb_figure *f = q->figure;
+	const struct ebb_lot *lot = q->lot;
+	struct ebb_bands b = {
+		.sheet = q->sheet, .n_arms = lot->n, .key = lot->key, .value = lot->value};
+	const struct ebb_metric *m;
+	struct ebb_series *series;
+	int64_t most;
+	int i, p, n_arms = lot->n, rc = 0;
+
+	series = ebb_xcalloc((size_t)n_arms * EBB_BANDS_PANELS + 1, sizeof *series);
+	for (p = 0; p < EBB_BANDS_PANELS && f->panel[p].metric != NULL && rc == 0; p++) {
+		m = ebb_metric_find(f->panel[p].metric);
+		most = m != NULL && m->axis == EBB_AXIS_UPDATE ? UPDATE_ROWS : EBB_BANDS_ROWS;
+		b.panel[p] = (struct ebb_panel){f->panel[p].metric, f->panel[p].ylabel, f->from,
+						f->to, series + p * n_arms};
+		b.n_panels = p + 1;
+		for (i = 0; i < n_arms && rc == 0; i++)
+			rc = ebb_series_read(&series[p * n_arms + i], q->run, lot->arm[i],
+					     f->panel[p].metric, q->choice->scale, most, err);
+		for (i = 0;
+		     i < n_arms && rc == 0 && strcmp(f->panel[p].metric, "eval/accuracy") == 0; i++)
+			rc = ebb_series_outcome_band(&series[p * n_arms + i], q->run, lot->arm[i],
+						     err);
+	}
+	if (rc == 0)
+		rc = ebb_bands_draw(&b, path, err);
+	for (i = 0; i < n_arms * EBB_BANDS_PANELS; i++)
+		ebb_series_release(&series[i]);
+	free(series);
+	return rc;
+}
+
+static int room(const struct ebb_lot *all)
+{
+	return all->key != NULL ? all->n : EBB_BANDS_FRAMES;
+}
+
+const struct ebb_kind ebb_bands_kind = {
+	.view = {"curve",
+		 "its curves: mean and band over seeds (a metric's name alone says the same)"},
+	.time = true,
+	.room = room,
+	.check = ebb_check_any,
+	.draw = draw,
+};

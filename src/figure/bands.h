@@ -7,18 +7,18 @@
 #define EBB_FIGURE_BANDS_H
 
 #include "analysis/series.h"
-#include "figure/drawing.h"
+#include "figure/kind.h"
 
-#define EBB_BANDS_PANELS 2
+#define EBB_BANDS_PANELS EBB_FIGURE_PANELS
 #define EBB_BANDS_ARMS   8   /* in one frame         */
 #define EBB_BANDS_FRAMES 30  /* arms in small frames */
 #define EBB_BANDS_ROWS   240 /* points of a curve that still read as a curve */
 
 struct ebb_bands {
-	const char *name, *title;
-	const char *run; /* for the caption */
+	struct ebb_sheet sheet;
+	const char *difference; /* these are differences: what the caption says of them, and a line
+				 * at zero. Null: values. An arm without seeds is not missing. */
 	int n_arms, n_panels;
-	int left_out;        /* arms of the run that were not chosen, for the caption    */
 	const char *key;     /* what tells the arms apart; null: more than one number    */
 	const double *value; /* its values, not used without a key               (n_arms) */
 	struct ebb_panel {
@@ -30,7 +30,8 @@ struct ebb_bands {
 };
 
 /* EBB_ENOENT where there is no value to draw. path: see ebb_drawing_write. */
-int ebb_bands_draw(const struct ebb_bands *b, const char *dir, char *path[EBB_N_FILES],
-		   struct ebb_err *err);
+int ebb_bands_draw(const struct ebb_bands *b, char *path[EBB_N_FILES], struct ebb_err *err);
+
+extern const struct ebb_kind ebb_bands_kind;
 
 #endif

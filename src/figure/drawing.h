@@ -7,25 +7,52 @@
 #ifndef EBB_FIGURE_DRAWING_H
 #define EBB_FIGURE_DRAWING_H
 
+#include <stdbool.h>
 #include "base/buf.h"
 #include "base/err.h"
 
-enum { EBB_PNG, EBB_SVG, EBB_PDF, EBB_GP, EBB_CSV, EBB_N_FILES };
+/* The last two only where LaTeX is asked for: NAME.tex, and the pdf it includes. */
+enum { EBB_PNG, EBB_SVG, EBB_PDF, EBB_GP, EBB_CSV, EBB_TEX, EBB_TEX_PDF, EBB_N_FILES };
 
 /* Bands begin at three seeds: the interval of two has a t quantile of 12.7 and only fills a frame. */
 #define EBB_BAND_SEEDS 3
 
+/* Marks before the verdicts of a caption: told apart by shape as well as by colour. */
+enum ebb_mark_shape {
+	EBB_MARK_NONE,
+	EBB_MARK_HOLDS,   /* what was claimed was shown */
+	EBB_MARK_AGAINST, /* the opposite was shown     */
+	EBB_MARK_NOTHING, /* nothing of that size       */
+	EBB_MARK_OPEN     /* undecided                  */
+};
+
+/* What every figure has, whatever it shows. */
+struct ebb_sheet {
+	const char *name; /* stem of the files                           */
+	const char *title;
+	const char *run; /* whose figure this is, for the caption       */
+	const char *dir; /* where the files go                          */
+	int left_out;    /* arms for which there was no room            */
+	bool latex;
+	struct ebb_sheet_verdict {
+		char *line;
+		enum ebb_mark_shape mark;
+	} * verdict; /* below the caption                  (n_verdicts) */
+	int n_verdicts;
+};
+
 struct ebb_drawing {
-	char *name;          /* stem of the files           */
-	char *template;      /* stem of the file in plots/  */
-	int width, height;   /* of the png, pixels          */
-	struct ebb_buf data; /* data blocks and variables   */
+	const struct ebb_sheet *sheet; /* borrowed until the drawing is written           */
+	char *template;                /* stem of the file in plots/                      */
+	int width, height;             /* of the png, pixels; may change until it is written */
+	struct ebb_buf data;           /* data blocks and variables                       */
+	struct ebb_buf tex;            /* the variables with text again, as LaTeX         */
 	struct ebb_buf csv;
 };
 
-/* csv_head: its first line, without the end. */
-void ebb_drawing_init(struct ebb_drawing *d, const char *name, const char *template, int width,
-		      int height, const char *csv_head);
+/* csv_head: its first line, without the end. The sheet's title becomes variable TITLE. */
+void ebb_drawing_init(struct ebb_drawing *d, const struct ebb_sheet *sheet, const char *template,
+		      int width, int height, const char *csv_head);
 void ebb_drawing_release(struct ebb_drawing *d);
 
 /* Variables the template reads. An array of no entries gets one empty one: gnuplot has no others. */
@@ -43,11 +70,18 @@ void ebb_drawing_numbers(struct ebb_drawing *d, const char *variable, const doub
 int ebb_drawing_titles(struct ebb_drawing *d, const char *variable, const char *const *text, int n,
 		       int columns);
 
-/* The lines of a caption, broken at spaces, as array CAPTION. */
-void ebb_drawing_caption(struct ebb_drawing *d, const char *text);
+/* The same without filling: every text has its own number of lines, in array VARIABLE_LINES. Returns
+ * the largest. */
+int ebb_drawing_lines(struct ebb_drawing *d, const char *variable, const char *const *text, int n,
+		      int columns);
 
-/* What a caption says of n arms for which there was no room; nothing for 0. */
-void ebb_drawing_left_out(struct ebb_buf *caption, int n);
+/*
+ * The lines of a caption, broken at spaces: the sheet's run and the text, what was left out for want
+ * of room, then the verdicts. Arrays CAPTION and CAPTION_MARK, N_CAPTION long; plots/style.gp draws
+ * them below everything else. More than two lines make the drawing higher (HEIGHT), so it comes
+ * after all that sets the height.
+ */
+void ebb_drawing_caption(struct ebb_drawing *d, const char *text);
 
 /* A data block "$name": open, rows of numbers, empty rows between curves, close. */
 void ebb_drawing_block(struct ebb_drawing *d, const char *name);
@@ -61,12 +95,12 @@ void ebb_csv_number(struct ebb_buf *csv, double x);
 void ebb_csv_end(struct ebb_buf *csv);
 
 /*
- * Write dir/name.{png,svg,pdf,gp,csv}; dir is made. Nothing of it is there in part: every file is
- * written under another name first, and none is renamed unless all are good. path receives the
- * five names, which the caller frees.
+ * Write DIR/NAME.{png,svg,pdf,gp,csv} and, with the sheet's latex, NAME.tex with NAME-tex.pdf; DIR
+ * is made. Nothing of it is there in part: every file is written under another name first, and none
+ * is renamed unless all are good. path receives the names, which the caller frees; of files not
+ * asked for null.
  */
-int ebb_drawing_write(const struct ebb_drawing *d, const char *dir, char *path[EBB_N_FILES],
-		      struct ebb_err *err);
+int ebb_drawing_write(const struct ebb_drawing *d, char *path[EBB_N_FILES], struct ebb_err *err);
 
 /*
  * The text of plots/<stem>.gp: from the folder in EBB_PLOTS, else from the source tree this program

@@ -3,11 +3,36 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "analysis/table.h"
+#include "analysis/fit.h"
 
+#define ARMS         16
 #define CURVE_POINTS 61
+#define TITLE_ROOM   1066 /* pixels of the frames and their gaps, as in plots/portrait.gp */
+#define TITLE_CHAR   11.5 /* that a letter of a title takes, and a line                           */
+#define TITLE_LINE   25
 
-static int points_of(const struct ebb_portrait_arm *arm)
+struct arm {
+	const char *label;
+	int n_trials;
+	struct ebb_pairs *trial; /* (n_trials) */
+	uint64_t *seed;          /* (n_trials) */
+	int n_diverged;          /* left out   */
+};
+
+struct portrait {
+	struct ebb_sheet sheet;
+	int n_arms;
+	const struct arm *arm;
+};
+
+/* What the frames must hold, and what the caption says of them. */
+struct extent {
+	double h_max, step_max;
+	int few, most; /* seeds of an arm */
+	int diverged, unfitted;
+};
+
+static int points_of(const struct arm *arm)
 {
 	int t, n = 0;
 
@@ -17,13 +42,14 @@ static int points_of(const struct ebb_portrait_arm *arm)
 }
 
 /* All points of an arm in one fit; *fitted tells whether there is one to draw. */
-static int pooled_fit(const struct ebb_portrait_arm *arm, struct ebb_law *law, double *h_max,
+static int pooled_fit(const struct arm *arm, struct ebb_law *law, double *h_min, double *h_max,
 		      bool *fitted, struct ebb_err *err)
 {
 	double *H, *R;
 	int t, n = points_of(arm), m = 0, rc = 0;
 
 	*h_max = 0.0;
+	*h_min = (double)INFINITY;
 	*fitted = false;
 	H = ebb_xcalloc(2 * (size_t)n + 1, sizeof *H);
 	R = H + n;
@@ -32,8 +58,10 @@ static int pooled_fit(const struct ebb_portrait_arm *arm, struct ebb_law *law, d
 		memcpy(R + m, arm->trial[t].R, (size_t)arm->trial[t].n * sizeof *R);
 		m += arm->trial[t].n;
 	}
-	for (t = 0; t < m; t++)
+	for (t = 0; t < m; t++) {
 		*h_max = fmax(*h_max, H[t]);
+		*h_min = fmin(*h_min, H[t]);
+	}
 	if (m >= 3) {
 		rc = ebb_law_fit(H, R, m, 0, law, err);
 		*fitted = rc == 0 && !law->insufficient_range && isfinite(law->r2);
@@ -54,7 +82,7 @@ static void csv_row(struct ebb_buf *csv, const char *label, const char *kind, co
 	ebb_csv_end(csv);
 }
 
-static void put_points(struct ebb_drawing *d, const char *block, const struct ebb_portrait_arm *arm)
+static void put_points(struct ebb_drawing *d, const char *block, const struct arm *arm)
 {
 	const struct ebb_pairs *p;
 	char seed[24];
@@ -65,7 +93,7 @@ static void put_points(struct ebb_drawing *d, const char *block, const struct eb
 		p = &arm->trial[t];
 		snprintf(seed, sizeof seed, "%llu", (unsigned long long)arm->seed[t]);
 		for (i = 0; i < p->n; i++) {
-			ebb_drawing_row(d, 2, (double[]){p->H[i], p->R[i]});
+			ebb_drawing_row(d, 3, (double[]){p->H[i], p->R[i], p->step[i]});
 			csv_row(&d->csv, arm->label, "point", seed, p->step[i], p->H[i], p->R[i]);
 		}
 		ebb_drawing_gap(d);
@@ -73,111 +101,271 @@ static void put_points(struct ebb_drawing *d, const char *block, const struct eb
 	ebb_drawing_end(d);
 }
 
-/* From H = 0, where the law shows its ceiling, to the largest entropy seen. */
-static void put_fit(struct ebb_drawing *d, const char *block, const char *label,
-		    const struct ebb_law *law, double h_max, bool fitted)
+/* The mean over the trials with a pair at this step; the number of them. */
+static int mean_at(const struct arm *arm, double step, double *H, double *R)
 {
-	double h, r, line;
+	const struct ebb_pairs *p;
+	int t, i, n = 0;
+
+	*H = *R = 0.0;
+	for (t = 0; t < arm->n_trials; t++) {
+		p = &arm->trial[t];
+		for (i = 0; i < p->n; i++)
+			if (p->step[i] == step) {
+				*H += p->H[i];
+				*R += p->R[i];
+				n++;
+				break;
+			}
+	}
+	*H /= n;
+	*R /= n;
+	return n;
+}
+
+/* The way of the mean, by the steps of the longest trial; its ends in blocks of their own. */
+static void put_mean(struct ebb_drawing *d, const char *block, const char *ends,
+		     const struct arm *arm)
+{
+	const struct ebb_pairs *longest = &arm->trial[0];
+	double H, R, end[2][2] = {0};
+	int t, i, n = 0;
+
+	for (t = 1; t < arm->n_trials; t++)
+		longest = arm->trial[t].n > longest->n ? &arm->trial[t] : longest;
+	ebb_drawing_block(d, block);
+	for (i = 0; i < longest->n; i++) {
+		if (mean_at(arm, longest->step[i], &H, &R) < arm->n_trials)
+			continue; /* where some are missing the mean would jump */
+		ebb_drawing_row(d, 2, (double[]){H, R});
+		csv_row(&d->csv, arm->label, "mean", "", longest->step[i], H, R);
+		end[1][0] = H;
+		end[1][1] = R;
+		if (n++ == 0)
+			memcpy(end[0], end[1], sizeof end[0]);
+	}
+	if (n == 0)
+		ebb_drawing_row(d, 2, (double[]){NAN, NAN});
+	ebb_drawing_end(d);
+	ebb_drawing_block(d, ends);
+	for (t = 0; t < 2; t++)
+		ebb_drawing_row(d, 2, n > 0 ? end[t] : (double[]){NAN, NAN});
+	ebb_drawing_end(d);
+}
+
+/* From H = 0, where the law shows its ceiling, to the largest entropy seen; the last two columns are
+ * H where points are, and where none are. */
+static void put_fit(struct ebb_drawing *d, const char *block, const char *label,
+		    const struct ebb_law *law, double h_min, double h_max, bool fitted)
+{
+	double h, r, line, space = h_max / (CURVE_POINTS - 1);
 	int i;
 
 	ebb_drawing_block(d, block);
 	for (i = 0; i < CURVE_POINTS && fitted; i++) {
-		h = h_max * i / (CURVE_POINTS - 1);
+		h = space * i;
 		r = law->b - law->a * exp(h);
 		line = law->linear.intercept + law->linear.slope * h;
-		ebb_drawing_row(d, 3, (double[]){h, r, line});
+		ebb_drawing_row(d, 5,
+				(double[]){h, r, line, h >= h_min ? h : (double)NAN,
+					   h < h_min + space ? h : (double)NAN});
 		csv_row(&d->csv, label, "exp", "", (double)NAN, h, r);
 		csv_row(&d->csv, label, "linear", "", (double)NAN, h, line);
 	}
 	if (!fitted)
-		ebb_drawing_row(d, 3, (double[]){NAN, NAN, NAN});
+		ebb_drawing_row(d, 5, (double[]){NAN, NAN, NAN, NAN, NAN});
 	ebb_drawing_end(d);
 }
 
-static void put_caption(struct ebb_drawing *d, const struct ebb_portrait *p)
+static void put_caption(struct ebb_drawing *d, const struct extent *e)
 {
 	struct ebb_buf text = EBB_BUF_INIT;
-	int a, low = -1, high = 0, diverged = 0;
 
-	for (a = 0; a < p->n_arms; a++) {
-		diverged += p->arm[a].n_diverged;
-		if (p->arm[a].n_trials == 0)
-			continue;
-		low = low < 0 || p->arm[a].n_trials < low ? p->arm[a].n_trials : low;
-		high = p->arm[a].n_trials > high ? p->arm[a].n_trials : high;
-	}
-	ebb_buf_printf(&text, "%s: a point is one evaluation of one seed, ", p->run);
-	if (low == high)
-		ebb_buf_printf(&text, "%d seed%s an arm, ", high, high == 1 ? "" : "s");
-	else
-		ebb_buf_printf(&text, "%d to %d seeds an arm, ", low, high);
-	ebb_buf_puts(&text,
-		     "thin lines join a seed's; no band; solid: R = -a exp(H) + b, dashed: linear "
-		     "in H, least squares over all points of an arm");
-	if (diverged > 0)
-		ebb_buf_printf(&text, "; %d diverged trial%s left out", diverged,
-			       diverged == 1 ? "" : "s");
-	ebb_drawing_left_out(&text, p->left_out);
+	ebb_buf_puts(&text, "a point is one evaluation of one seed, ");
+	ebb_caption_seeds(&text, e->few, e->most);
+	ebb_buf_puts(&text, " an arm, no band; grey line, from ring to disc: mean over seeds; fits "
+			    "by least squares over all points of an arm, thin where there are "
+			    "none; ceiling: the law at H = 0");
+	if (e->unfitted > 0)
+		ebb_buf_printf(&text,
+			       "; not fitted: exp(H) spans less than %g, or fewer than 3 points",
+			       EBB_LAW_MIN_RANGE);
+	if (e->diverged > 0)
+		ebb_buf_printf(&text, "; %d diverged trial%s left out", e->diverged,
+			       e->diverged == 1 ? "" : "s");
 	ebb_drawing_caption(d, text.data);
 	ebb_buf_release(&text);
 }
 
-int ebb_portrait_draw(const struct ebb_portrait *p, const char *dir, char *path[EBB_N_FILES],
-		      struct ebb_err *err)
+static void measure(const struct portrait *p, struct extent *e)
 {
-	char *points[EBB_PORTRAIT_ARMS], *fit[EBB_PORTRAIT_ARMS], *label[EBB_PORTRAIT_ARMS];
-	double style[EBB_PORTRAIT_ARMS], h_max;
+	const struct arm *arm;
+	int a, t, i;
+
+	*e = (struct extent){.few = -1};
+	for (a = 0; a < p->n_arms; a++) {
+		arm = &p->arm[a];
+		e->diverged += arm->n_diverged;
+		if (points_of(arm) == 0)
+			continue;
+		e->few = e->few < 0 || arm->n_trials < e->few ? arm->n_trials : e->few;
+		e->most = arm->n_trials > e->most ? arm->n_trials : e->most;
+		for (t = 0; t < arm->n_trials; t++)
+			for (i = 0; i < arm->trial[t].n; i++) {
+				e->h_max = fmax(e->h_max, arm->trial[t].H[i]);
+				e->step_max = fmax(e->step_max, arm->trial[t].step[i]);
+			}
+	}
+}
+
+/* The texts of one frame: what was fitted and how well. */
+enum { LAW, RIVAL, CEILING, N_NOTES };
+
+static void note(char *text[N_NOTES], const struct ebb_law *law, bool fitted)
+{
+	text[LAW] = fitted ? ebb_xprintf("exp R² %.3f", law->r2) : ebb_xstrdup("not fitted");
+	text[RIVAL] = fitted ? ebb_xprintf("linear R² %.3f", law->linear.r2) : ebb_xstrdup("");
+	text[CEILING] = fitted ? ebb_xprintf("ceiling %.2f", law->ceiling) : ebb_xstrdup("");
+}
+
+static int draw_portrait(const struct portrait *p, char *path[EBB_N_FILES], struct ebb_err *err)
+{
+	char *points[ARMS], *mean[ARMS], *ends[ARMS], *fit[ARMS], *label[ARMS];
+	char *text[ARMS * N_NOTES];
 	struct ebb_drawing d = {0};
 	struct ebb_law law;
+	struct extent e;
+	double h_min, h_max;
 	bool fitted;
-	int a, n = 0, longest = 20, width, drawn = 0, rc = 0;
+	int a, i, n = 0, cols, rows, lines, rc = 0;
 
 	memset(path, 0, EBB_N_FILES * sizeof *path);
 	for (a = 0; a < p->n_arms; a++)
-		drawn += points_of(&p->arm[a]) > 0;
-	if (drawn == 0)
+		n += points_of(&p->arm[a]) > 0;
+	if (n == 0)
 		return ebb_err_set(err, EBB_ENOENT,
 				   "figure '%s': no complete trial has both eval/accuracy and "
 				   "actor/entropy_seq",
-				   p->name);
-	if (drawn > EBB_PORTRAIT_ARMS)
-		return ebb_err_set(
-			err, EBB_EINVAL,
-			"figure '%s' has room for %d arms, the run has %d; choose some with --arm",
-			p->name, EBB_PORTRAIT_ARMS, drawn);
-	ebb_drawing_init(&d, p->name, "portrait", 1280, 800, "arm,kind,seed,step,H,R");
+				   p->sheet.name);
+	if (n > ARMS)
+		EBB_BUG("more arms than a portrait has room for");
+	measure(p, &e);
+	cols = n == 1 ? 1 : n <= 4 ? 2 : n <= 9 ? 3 : 4;
+	rows = (n + cols - 1) / cols;
+	ebb_drawing_init(&d, &p->sheet, "portrait", 1280, 230 + (n == 1 ? 530 : 310) * rows,
+			 "arm,kind,seed,step,H,R");
+	n = 0;
 	for (a = 0; a < p->n_arms && rc == 0; a++) {
 		if (points_of(&p->arm[a]) == 0)
 			continue;
-		rc = pooled_fit(&p->arm[a], &law, &h_max, &fitted, err);
+		rc = pooled_fit(&p->arm[a], &law, &h_min, &h_max, &fitted, err);
+		fitted = fitted && rc == 0;
+		e.unfitted += !fitted;
 		points[n] = ebb_xprintf("$points%d", n + 1);
+		mean[n] = ebb_xprintf("$mean%d", n + 1);
+		ends[n] = ebb_xprintf("$ends%d", n + 1);
 		fit[n] = ebb_xprintf("$fit%d", n + 1);
-		label[n] = fitted ? ebb_xprintf("%s  %.3f | %.3f", p->arm[a].label, law.r2,
-						law.linear.r2)
-				  : ebb_xprintf("%s  not fitted", p->arm[a].label);
-		style[n] = p->n_arms <= EBB_PORTRAIT_ARMS ? a + 1 : n + 1;
-		width = ebb_text_width(label[n]);
-		longest = width > longest ? width : longest;
+		label[n] = e.few == e.most ? ebb_xstrdup(p->arm[a].label)
+					   : ebb_xprintf("%s (n = %d)", p->arm[a].label,
+							 p->arm[a].n_trials);
+		note(&text[n * N_NOTES], &law, fitted);
 		put_points(&d, points[n] + 1, &p->arm[a]);
-		put_fit(&d, fit[n] + 1, p->arm[a].label, &law, h_max, fitted);
+		put_mean(&d, mean[n] + 1, ends[n] + 1, &p->arm[a]);
+		put_fit(&d, fit[n] + 1, p->arm[a].label, &law, h_min, h_max, fitted);
 		n++;
 	}
-	ebb_drawing_string(&d, "TITLE", p->title);
-	ebb_drawing_string(&d, "KEY_TITLE", "arm  R² exp | linear");
-	ebb_drawing_number(&d, "KEY_CHARS", longest);
+	ebb_drawing_string(&d, "XLABEL",
+			   "policy entropy on training questions, mean per response (nats)");
+	ebb_drawing_string(&d, "YLABEL", "held-out accuracy (share right)");
+	ebb_drawing_string(&d, "ZLABEL", "training step");
+	ebb_drawing_strings(&d, "KEY",
+			    (const char *const[]){"start", "end", "-a exp(H) + b", "linear in H"},
+			    4);
 	ebb_drawing_number(&d, "N", n);
-	ebb_drawing_strings(&d, "LABEL", (const char *const *)label, n);
-	ebb_drawing_numbers(&d, "STYLE", style, n);
+	ebb_drawing_number(&d, "COLS", cols);
+	lines = ebb_drawing_titles(&d, "LABEL", (const char *const *)label, n,
+				   (int)((TITLE_ROOM / cols - 10) / TITLE_CHAR));
+	d.height += TITLE_LINE * (lines - 1) * rows;
+	ebb_drawing_number(&d, "HEIGHT", d.height);
 	ebb_drawing_strings(&d, "POINTS", (const char *const *)points, n);
+	ebb_drawing_strings(&d, "MEAN", (const char *const *)mean, n);
+	ebb_drawing_strings(&d, "ENDS", (const char *const *)ends, n);
 	ebb_drawing_strings(&d, "FIT", (const char *const *)fit, n);
-	put_caption(&d, p);
+	ebb_drawing_strings(&d, "NOTE", (const char *const *)text, n * N_NOTES);
+	ebb_drawing_number(&d, "H_MAX", e.h_max > 0.0 ? 1.04 * e.h_max : 1.0);
+	ebb_drawing_number(&d, "STEP_MAX", e.step_max > 0.0 ? e.step_max : 1.0);
+	put_caption(&d, &e);
 	if (rc == 0)
-		rc = ebb_drawing_write(&d, dir, path, err);
-	for (a = 0; a < n; a++) {
-		free(points[a]);
-		free(fit[a]);
-		free(label[a]);
+		rc = ebb_drawing_write(&d, path, err);
+	for (i = 0; i < n; i++) {
+		free(points[i]);
+		free(mean[i]);
+		free(ends[i]);
+		free(fit[i]);
+		free(label[i]);
 	}
+	for (i = 0; i < n * N_NOTES; i++)
+		free(text[i]);
 	ebb_drawing_release(&d);
 	return rc;
 }
+
+/* ---- reading ---- */
+
+static int draw(const struct ebb_request *q, char *path[EBB_N_FILES], struct ebb_err *err)
+{
+	const struct ebb_run *run = q->run;
+	const struct ebb_lot *lot = q->lot;
+	struct portrait p = {.sheet = q->sheet, .n_arms = lot->n};
+	struct arm *arm;
+	struct ebb_pairs *trial;
+	uint64_t *seed;
+	int i, s, state, n, n_arms = lot->n, rc = 0;
+
+	arm = ebb_xcalloc((size_t)n_arms + 1, sizeof *arm);
+	trial = ebb_xcalloc((size_t)n_arms * (size_t)run->n_seeds + 1, sizeof *trial);
+	seed = ebb_xcalloc((size_t)n_arms * (size_t)run->n_seeds + 1, sizeof *seed);
+	for (i = 0; i < n_arms && rc == 0; i++) {
+		arm[i] = (struct arm){.label = run->arm[lot->arm[i]].label,
+				      .trial = trial + i * run->n_seeds,
+				      .seed = seed + i * run->n_seeds};
+		for (s = 0; s < run->n_seeds && rc == 0; s++) {
+			rc = ebb_trial_state(run, lot->arm[i], s, &state, err);
+			if (rc != 0 || state == 0)
+				continue;
+			if (state < 0) {
+				arm[i].n_diverged++;
+				continue;
+			}
+			n = i * run->n_seeds + arm[i].n_trials;
+			rc = ebb_pairs_read(run, lot->arm[i], s, &trial[n], err);
+			if (rc == EBB_ENOENT) { /* recorded without one of the two */
+				rc = 0;
+				continue;
+			}
+			seed[n] = run->seed[s];
+			arm[i].n_trials++;
+		}
+	}
+	p.arm = arm;
+	if (rc == 0)
+		rc = draw_portrait(&p, path, err);
+	for (i = 0; i < n_arms * run->n_seeds; i++)
+		ebb_pairs_release(&trial[i]);
+	free(seed);
+	free(trial);
+	free(arm);
+	return rc;
+}
+
+static int room(const struct ebb_lot *all)
+{
+	(void)all;
+	return ARMS;
+}
+
+const struct ebb_kind ebb_portrait_kind = {
+	.room = room,
+	.check = ebb_check_all,
+	.draw = draw,
+};

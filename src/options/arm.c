@@ -459,6 +459,7 @@ void ebb_draft_make_arm(struct ebb_draft *d, const struct ebb_options *builtin,
 	split(&p, point);
 	apply_task(&p);
 	apply_algorithm(&p);
+	arm->preset = p.root;
 	p.label = arm->label = label_of(d, point, p.algorithm);
 	if (p.root) {
 		check_whens(&p);

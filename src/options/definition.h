@@ -60,8 +60,9 @@ struct ebb_arm {
 	char *label;
 	struct ebb_setting *axis; /* the swept axes at this point, algorithm included */
 	int n_axes;
-	struct ebb_options options; /* seed = the first seed */
-	struct ebb_place *place;    /* what the user's text set, for ebb_arm_mark */
+	struct ebb_options options;      /* seed = the first seed */
+	const struct ebb_preset *preset; /* the built-in algorithm that it is made from  */
+	struct ebb_place *place;         /* what the user's text set, for ebb_arm_mark */
 	int n_places;
 };
 
@@ -79,17 +80,17 @@ struct ebb_item { /* an entry of figures: or claims:, kept as text */
 
 struct ebb_definition {
 	char *name, *about;
-	char *source;	   /* the file's text as read; of several, each below "# path" */
-	char **file;	   /* their paths, for marks                                 */
+	char *source; /* the file's text as read; of several, each below "# path" */
+	char **file;  /* their paths, for marks                                 */
 	int n_files;
-	char *overrides;   /* the overrides as given, one a line                     */
+	char *overrides; /* the overrides as given, one a line                     */
 	struct ebb_arm *arm;
 	int n_arms;
 	uint64_t *seed;
 	int n_seeds;
 	struct ebb_plan *plan;
 	int n_plans;
-	int *plan_of;	   /* trial of arm a, seed s            (n_arms, n_seeds)    */
+	int *plan_of; /* trial of arm a, seed s            (n_arms, n_seeds)    */
 	struct ebb_item *figure, *claim;
 	int n_figures, n_claims;
 };
@@ -103,6 +104,14 @@ struct ebb_definition {
 int ebb_definition_read(struct ebb_definition *def, const struct ebb_catalog *catalog,
 			const char *const *path, int n_paths, const char *const *override,
 			int n_overrides, struct ebb_diag *diag, struct ebb_err *err);
+
+/* What only a reader of runs knows of one trial's options: fills it in, or says what is wrong. */
+typedef int ebb_plan_fix(struct ebb_options *o, void *ctx, struct ebb_err *err);
+
+/* Make the trials of the arms and seeds (anew), each with its options as `fix` (may be null) leaves
+ * them. A negative code is fix's, and nothing is changed then. */
+int ebb_definition_plan(struct ebb_definition *def, const struct ebb_catalog *catalog,
+			ebb_plan_fix *fix, void *ctx, struct ebb_err *err);
 
 /* Did the user's text set this option of the arm (definition, when, row of algorithms:, sweep or
  * override)? key: "group.name" or "algorithm". beta counts for the option it stands for. */

@@ -90,7 +90,7 @@ struct ebb_term {
 /* when(...): single values at the top level, axes below sweep:. */
 struct ebb_when {
 	char *text; /* "when(...)" as written                                              */
-	struct ebb_mark mark;
+	struct ebb_mark mark, at; /* of the key, quotes included; of its first letter      */
 	struct ebb_term *term;
 	int n_terms;
 	struct ebb_givens settings;
@@ -178,6 +178,9 @@ const char *ebb_node_scalar(struct ebb_draft *d, const yaml_node_t *node, const 
 bool ebb_node_is_map(struct ebb_draft *d, const yaml_node_t *node, const char *what,
 		     const char *like);
 int ebb_node_entries(const yaml_node_t *map);
+/* Where the first letter of a scalar stands, behind its quote; line 0:
+ * escapes or line breaks stand for some of its letters. */
+struct ebb_mark ebb_node_letters(const struct ebb_draft *d, const yaml_node_t *node);
 /* The text of entry i's key, null where it is unusable, and said so. */
 const char *ebb_node_key(struct ebb_draft *d, yaml_document_t *doc, const yaml_node_t *map, int i);
 struct ebb_mark ebb_node_key_mark(struct ebb_draft *d, yaml_document_t *doc, const yaml_node_t *map,
@@ -202,7 +205,8 @@ void ebb_range_read(struct ebb_draft *d, yaml_document_t *doc, struct ebb_texts 
 struct ebb_draft_axis *ebb_axis_find(const struct ebb_axes *axes, const char *key);
 /* Set or replace an axis's values. zip: the zip that is being read, 0 outside of one. */
 void ebb_axis_set(struct ebb_draft *d, struct ebb_axes *axes, int zip, const char *key,
-		  const struct ebb_option *row, const struct ebb_texts *texts, struct ebb_mark mark);
+		  const struct ebb_option *row, const struct ebb_texts *texts,
+		  struct ebb_mark mark);
 void ebb_axis_read(struct ebb_draft *d, yaml_document_t *doc, struct ebb_axes *axes, int zip,
 		   const char *key, const struct ebb_option *row, struct ebb_mark mark,
 		   const yaml_node_t *value);
@@ -225,8 +229,10 @@ void ebb_seeds_set(struct ebb_draft *d, const char *key, char *const *text, int 
 		   struct ebb_mark mark);
 
 /* when.c */
-/* A new when of this text; null where the condition is wrong, and said so. */
-struct ebb_when *ebb_when_new(struct ebb_draft *d, const char *text, struct ebb_mark mark);
+/* A new when of this text; null where the condition is wrong, and said so. at: where its first
+ * letter stands; line 0: the text is not in the file letter by letter. */
+struct ebb_when *ebb_when_new(struct ebb_draft *d, const char *text, struct ebb_mark mark,
+			      struct ebb_mark at);
 bool ebb_when_mentions(const struct ebb_when *w, const char *key);
 /* Does the condition hold for options as they are without any when? */
 bool ebb_when_holds(const struct ebb_draft *d, const struct ebb_when *w,

@@ -25,9 +25,10 @@ static bool differs(const struct ebb_options *o, const struct ebb_options *built
 static const char *content_of(const struct ebb_option *row, const char *value)
 {
 	const char *slash = strrchr(value, '/');
+	size_t n = slash ? strspn(slash + 1, "0123456789abcdef") : 0;
 
-	if (strcmp(row->group, "pretrain") != 0 || strcmp(row->name, "from") != 0 || !slash ||
-	    !strchr(slash, '@'))
+	if (strcmp(row->group, "pretrain") != 0 || strcmp(row->name, "from") != 0 ||
+	    n != EBB_ID_MAX - 1 || slash[1 + n] != '@')
 		return value;
 	return slash + 1;
 }
@@ -98,12 +99,19 @@ void ebb_options_id(const struct ebb_options *o, const struct ebb_catalog *catal
 	ebb_buf_release(&text);
 }
 
+/* Does the number of steps shape the steps before it? */
+static bool is_stretched(const struct ebb_options *o)
+{
+	return o->entropy.control == EBB_CONTROL_ANNEAL && o->entropy.horizon == 0;
+}
+
 void ebb_options_trajectory(const struct ebb_options *o, const struct ebb_catalog *catalog,
 			    char id[EBB_ID_MAX])
 {
 	struct ebb_options builtin, same = *o;
 
 	ebb_options_init(&builtin, catalog); /* a default does not enter the identity */
-	same.train.steps = builtin.train.steps;
+	if (!is_stretched(o))
+		same.train.steps = builtin.train.steps;
 	ebb_options_id(&same, catalog, id);
 }

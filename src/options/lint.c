@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "options/lint_look.h"
+#include "options/text.h"
 
 #define NAMED_MAX 6 /* arms that a warning names */
 
@@ -165,7 +166,11 @@ int ebb_options_lint(const struct ebb_options *o, const struct ebb_lint_facts *f
 		     void (*report)(void *ctx, const struct ebb_lint_rule *rule, const char *text),
 		     void *ctx)
 {
-	struct ebb_look l = {.o = o, .facts = *facts, .given = given, .ctx = ctx};
+	struct ebb_look l = {.o = o,
+			     .preset = ebb_preset_find(o->algorithm),
+			     .facts = *facts,
+			     .given = given,
+			     .ctx = ctx};
 	int n = 0;
 
 	for (int i = 0; i < N_RULES; i++) {
@@ -201,8 +206,11 @@ static struct ebb_look look_at(const struct arms *all, int a)
 {
 	struct ebb_arm *arm = &all->def->arm[a];
 
-	return (struct ebb_look){
-		.o = &arm->options, .facts = all->facts[a], .given = arm_given, .ctx = arm};
+	return (struct ebb_look){.o = &arm->options,
+				 .preset = arm->preset,
+				 .facts = all->facts[a],
+				 .given = arm_given,
+				 .ctx = arm};
 }
 
 static bool has_word(const char *words, const char *word)

@@ -6,6 +6,7 @@
 
 struct ebb_look {
 	const struct ebb_options *o;
+	const struct ebb_preset *preset; /* that its algorithm is made from; null: not known */
 	struct ebb_lint_facts facts;
 	bool (*given)(void *ctx, const char *key);
 	void *ctx;

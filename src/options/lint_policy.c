@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include "options/lint_look.h"
 #include "options/text.h"
 
@@ -93,7 +94,8 @@ bool ebb_rule_one_update_sequence(const struct ebb_options *o, struct ebb_look *
 
 bool ebb_rule_few_updates(const struct ebb_options *o, struct ebb_look *l)
 {
-	const struct ebb_preset *p = ebb_preset_find(o->algorithm);
+	const struct ebb_preset *p = l->preset;
+	const bool row = p && strcmp(p->name, o->algorithm) != 0; /* one of algorithms: */
 	const bool said = ebb_rule_one_update_sequence(o, l) ||
 			  (ebb_rule_one_update_clip(o, l) &&
 			   (l->given(l->ctx, "clip.low") || l->given(l->ctx, "clip.high")));
@@ -101,9 +103,10 @@ bool ebb_rule_few_updates(const struct ebb_options *o, struct ebb_look *l)
 	if (said || !p || p->updates < 2 || (updates(o) > 1 && 4 * updates(o) >= p->updates))
 		return false;
 	return ebb_say(l,
-		       "algorithm %s is meant for %d updates a rollout batch and takes %" PRId64
-		       " (" UPDATES "): %s; raise train.minibatches",
-		       p->name, p->updates, updates(o), THESE_UPDATES(o),
+		       "algorithm %s%s%s%s is meant for %d updates a rollout batch and takes "
+		       "%" PRId64 " (" UPDATES "): %s; raise train.minibatches",
+		       o->algorithm, row ? " (from " : "", row ? p->name : "", row ? ")" : "",
+		       p->updates, updates(o), THESE_UPDATES(o),
 		       ratio_is_one(o)
 			       ? "the ratio of new to old policy is always 1, so nothing is "
 				 "ever clipped"

@@ -9,6 +9,21 @@ struct ebb_mark ebb_node_mark(const struct ebb_draft *d, const yaml_node_t *node
 				 (int)node->start_mark.column + 1};
 }
 
+struct ebb_mark ebb_node_letters(const struct ebb_draft *d, const yaml_node_t *node)
+{
+	struct ebb_mark mark = ebb_node_mark(d, node);
+	bool quoted = node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+	size_t width = quoted ? 2 : 0;
+
+	for (size_t i = 0; i < node->data.scalar.length; i++)
+		width += (node->data.scalar.value[i] & 0xc0) != 0x80;
+	if (node->start_mark.line != node->end_mark.line ||
+	    node->end_mark.column - node->start_mark.column != width)
+		return (struct ebb_mark){0};
+	mark.column += quoted;
+	return mark;
+}
+
 static bool is_setting(const char *key)
 {
 	return strchr(key, '.') || strcmp(key, "beta") == 0 || strcmp(key, "algorithm") == 0;

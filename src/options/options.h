@@ -154,7 +154,8 @@ static inline bool ebb_weighs_entropy(const struct ebb_options *o)
 	       (o->entropy.control != EBB_CONTROL_NONE && o->entropy.min > 0.0);
 }
 
-/* The same without train.steps: trials that share it are one trajectory, stopped sooner or later. */
+/* The same without train.steps, unless a schedule is stretched over them: trials that share it are one
+ * trajectory, stopped sooner or later. */
 void ebb_options_trajectory(const struct ebb_options *o, const struct ebb_catalog *catalog,
 			    char id[EBB_ID_MAX]);
 

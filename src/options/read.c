@@ -188,11 +188,20 @@ static bool when_special(struct ebb_draft *d, yaml_document_t *doc, const char *
 	return false;
 }
 
+/* Where the letters of a key stand; the text is that of its node. */
+static struct ebb_mark letters_of(yaml_document_t *doc, const struct ebb_draft *d, const char *text)
+{
+	for (yaml_node_t *n = doc->nodes.start; n < doc->nodes.top; n++)
+		if (n->type == YAML_SCALAR_NODE && (const char *)n->data.scalar.value == text)
+			return ebb_node_letters(d, n);
+	return (struct ebb_mark){0};
+}
+
 /* below_sweep: it holds lists, else single values. */
 static void read_when(struct ebb_draft *d, yaml_document_t *doc, const char *text,
 		      struct ebb_mark mark, const yaml_node_t *value, bool below_sweep)
 {
-	struct ebb_when wrong = {0}, *w = ebb_when_new(d, text, mark);
+	struct ebb_when wrong = {0}, *w = ebb_when_new(d, text, mark, letters_of(doc, d, text));
 	struct context c = {.words = beta_word, .special = when_special};
 
 	/* where the condition is wrong, what it guards is still looked through */

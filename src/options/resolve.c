@@ -1,7 +1,6 @@
 /*
  * From a draft to arms and to trials. Arms are the product of the plain axes, at each point of
- * which the whens that hold add axes of their own or replace plain ones. Trials are arms times
- * seeds, each once.
+ * which the whens that hold add axes of their own or replace plain ones. plan.c makes trials of them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -235,19 +234,6 @@ static void make_arms(struct ebb_draft *d, struct ebb_definition *def)
 
 /* ---- trials ---- */
 
-struct numbered {
-	char id[EBB_ID_MAX];
-	int index; /* a * n_seeds + s */
-};
-
-static int by_id(const void *a, const void *b)
-{
-	const struct numbered *x = a, *y = b;
-	int c = strcmp(x->id, y->id);
-
-	return c ? c : x->index - y->index;
-}
-
 /* Labels differ, so no text comes twice; a few are enough to see which key it is. */
 static void note_merged(struct ebb_draft *d, const struct ebb_definition *def)
 {
@@ -267,46 +253,6 @@ static void note_merged(struct ebb_draft *d, const struct ebb_definition *def)
 			     n - MERGED_SHOWN);
 }
 
-static void make_plan(struct ebb_draft *d, struct ebb_definition *def)
-{
-	int n = def->n_arms * def->n_seeds;
-	struct numbered *trial = ebb_xcalloc((size_t)n, sizeof *trial);
-	int *first = ebb_xcalloc((size_t)n, sizeof *first);
-
-	for (int i = 0; i < n; i++) {
-		struct ebb_options o = def->arm[i / def->n_seeds].options;
-
-		o.seed = def->seed[i % def->n_seeds];
-		ebb_options_id(&o, d->catalog, trial[i].id);
-		trial[i].index = i;
-	}
-	qsort(trial, (size_t)n, sizeof *trial, by_id);
-	for (int i = 0; i < n; i++) {
-		bool same = i > 0 && strcmp(trial[i].id, trial[i - 1].id) == 0;
-
-		first[trial[i].index] = same ? first[trial[i - 1].index] : trial[i].index;
-		def->n_plans += !same;
-	}
-	def->plan = ebb_xcalloc((size_t)def->n_plans, sizeof *def->plan);
-	def->plan_of = ebb_xcalloc((size_t)n, sizeof *def->plan_of);
-	for (int i = 0, k = 0; i < n; i++) {
-		struct ebb_plan *plan = &def->plan[k];
-
-		if (first[i] != i) {
-			def->plan_of[i] = def->plan_of[first[i]];
-			continue;
-		}
-		def->plan_of[i] = k++;
-		plan->arm = i / def->n_seeds;
-		plan->options = def->arm[plan->arm].options;
-		plan->options.seed = def->seed[i % def->n_seeds];
-		ebb_options_id(&plan->options, d->catalog, plan->id);
-	}
-	free(first);
-	free(trial);
-	note_merged(d, def);
-}
-
 void ebb_draft_resolve(struct ebb_draft *d, struct ebb_definition *def)
 {
 	if (d->n_seeds == 0) { /* none given, or none of them usable: go on to find more errors */
@@ -320,6 +266,8 @@ void ebb_draft_resolve(struct ebb_draft *d, struct ebb_definition *def)
 		d->n_seeds = 0;
 	}
 	make_arms(d, def);
-	if (d->diag->n_errors == 0)
-		make_plan(d, def);
+	if (d->diag->n_errors > 0)
+		return;
+	ebb_definition_plan(def, d->catalog, NULL, NULL, NULL);
+	note_merged(d, def);
 }

@@ -21,6 +21,26 @@ static char *trim(char *text)
 	return text;
 }
 
+/* A condition while it is read: a copy of its text, cut up. */
+struct reading {
+	struct ebb_draft *d;
+	struct ebb_when *w;
+	char *copy;
+};
+
+/* The place of a letter of the copy. */
+static struct ebb_mark mark_of(const struct reading *r, const char *letter)
+{
+	struct ebb_mark mark = r->w->at;
+	const char *end = r->w->text + strlen("when(") + (letter - r->copy);
+
+	if (mark.line == 0)
+		return r->w->mark;
+	for (const char *c = r->w->text; c < end; c++)
+		mark.column += ((unsigned char)*c & 0xc0) != 0x80;
+	return mark;
+}
+
 static struct ebb_term *find_term(const struct ebb_when *w, const char *key)
 {
 	for (int i = 0; i < w->n_terms; i++)
@@ -35,60 +55,67 @@ bool ebb_when_mentions(const struct ebb_when *w, const char *key)
 }
 
 /* The values of a term, cut at '|'. */
-static bool read_values(struct ebb_draft *d, struct ebb_term *term, const struct ebb_option *row,
-			char *text, struct ebb_mark mark)
+static bool read_values(const struct reading *r, struct ebb_term *term,
+			const struct ebb_option *row, char *text)
 {
 	bool ok = true;
 
 	for (char *next = text; next; text = next) {
+		struct ebb_mark mark;
 		char *value;
 
 		next = strchr(text, '|');
 		if (next)
 			*next++ = 0;
-		value = ebb_draft_value(d, term->key, row, trim(text), mark);
+		text = trim(text);
+		mark = mark_of(r, text);
+		value = ebb_draft_value(r->d, term->key, row, text, mark);
 		if (value)
-			ebb_givens_append(&term->values, term->key, value, mark, mark, d->source);
+			ebb_givens_append(&term->values, term->key, value, mark, mark,
+					  r->d->source);
 		ok = ok && value;
 	}
 	return ok;
 }
 
 /* "key=value|value" or "key!=value|value" */
-static bool read_term(struct ebb_draft *d, struct ebb_when *w, char *text)
+static bool read_term(const struct reading *r, char *text)
 {
 	static const char *const words[] = {"algorithm", "beta", NULL};
-	char *equals = strchr(text, '='), *value = equals ? trim(equals + 1) : NULL, *name;
-	struct ebb_term term = {.unequal = equals && equals > text && equals[-1] == '!'};
+	char *name = trim(text), *equals = strchr(name, '='),
+	     *value = equals ? trim(equals + 1) : NULL;
+	struct ebb_term term = {.unequal = equals && equals > name && equals[-1] == '!'};
+	struct ebb_mark mark = mark_of(r, name);
+	struct ebb_when *w = r->w;
 	char key[EBB_KEY_MAX], shown[EBB_SHOWN];
 	const struct ebb_option *row;
 
-	ebb_show(shown, text);
+	ebb_show(shown, name);
 	if (!equals || !value[0]) {
-		ebb_draft_error(d, w->mark,
+		ebb_draft_error(r->d, mark,
 				"'%s' is no condition: write key=value, key!=value or key=a|b",
 				shown);
 		return false;
 	}
 	equals[term.unequal ? -1 : 0] = 0;
-	name = trim(text);
+	name = trim(name);
 	if (strcmp(name, "seed") == 0 || strcmp(name, "seeds") == 0) {
-		ebb_draft_error(d, w->mark,
+		ebb_draft_error(r->d, mark,
 				"a condition cannot ask for the seed: every arm runs with all of "
 				"them");
 		return false;
 	}
-	if (!ebb_draft_key(d, name, w->mark, words, key, &row))
+	if (!ebb_draft_key(r->d, name, mark, words, key, &row))
 		return false;
 	if (find_term(w, key)) {
-		ebb_draft_error(d, w->mark,
+		ebb_draft_error(r->d, mark,
 				"'%s' stands twice in one condition: join values with |", key);
 		return false;
 	}
 	term.key = ebb_xstrdup(key);
 	w->term = ebb_xrealloc(w->term, (size_t)w->n_terms + 1, sizeof *w->term);
 	w->term[w->n_terms] = term;
-	return read_values(d, &w->term[w->n_terms++], row, value, w->mark);
+	return read_values(r, &w->term[w->n_terms++], row, value);
 }
 
 /* "when(...)" as such, without what stands in it. */
@@ -115,24 +142,26 @@ static bool is_well_formed(struct ebb_draft *d, const char *text, struct ebb_mar
 	return false;
 }
 
-struct ebb_when *ebb_when_new(struct ebb_draft *d, const char *text, struct ebb_mark mark)
+struct ebb_when *ebb_when_new(struct ebb_draft *d, const char *text, struct ebb_mark mark,
+			      struct ebb_mark at)
 {
-	struct ebb_when w = {.mark = mark};
+	struct ebb_when w = {.mark = mark, .at = at};
+	struct reading r = {.d = d, .w = &w};
 	bool ok = is_well_formed(d, text, mark);
-	char *copy, *part, *next;
+	char *part, *next;
 
 	if (!ok)
 		return NULL;
 	w.text = ebb_xstrdup(text);
-	copy = ebb_xstrdup(text + strlen("when("));
-	copy[strlen(copy) - 1] = 0;
-	for (part = copy; part; part = next) {
+	r.copy = ebb_xstrdup(text + strlen("when("));
+	r.copy[strlen(r.copy) - 1] = 0;
+	for (part = r.copy; part; part = next) {
 		next = strchr(part, ',');
 		if (next)
 			*next++ = 0;
-		ok = read_term(d, &w, part) && ok;
+		ok = read_term(&r, part) && ok;
 	}
-	free(copy);
+	free(r.copy);
 	if (!ok) {
 		ebb_when_release(&w);
 		return NULL;

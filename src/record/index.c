@@ -201,8 +201,7 @@ int ebb_index_write(const char *run_dir, const struct ebb_definition *def,
 	if (rc == 0)
 		rc = ebb_file_commit(tmp, path, err);
 	if (rc < 0) {
-		if (file >= 0)
-			unlink(tmp);
+		unlink(tmp);
 		ebb_err_wrap(err, "index of '%s'", run_dir);
 	}
 	free(finished);

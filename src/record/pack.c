@@ -185,8 +185,7 @@ static int copy_file(const char *from, const char *to, struct ebb_err *err)
 
 	if (rc == 0)
 		rc = ebb_file_write(to, data, n, err);
-	if (rc == 0)
-		free(data);
+	free(data);
 	return rc;
 }
 
@@ -233,6 +232,75 @@ static int lock_run(const char *dir, int *fd, struct ebb_err *err)
 	return rc;
 }
 
+/* Visit the ids that only the index has, until visit says stop (not 0); its answer. */
+static int each_orphan(const char *run_dir, int (*visit)(hid_t trials, const char *id, void *ctx),
+		       void *ctx, struct ebb_err *err)
+{
+	struct ebb_h5scope h5 = EBB_H5SCOPE_INIT;
+	struct ebb_err local = EBB_ERR_INIT;
+	char *index = ebb_path_join(run_dir, EBB_INDEX_NAME), name[EBB_ID_MAX];
+	hid_t file = ebb_schema_open(&h5, index, EBB_SCHEMA_RUN, &local), trials;
+	H5G_info_t info;
+	int rc = 0;
+
+	if (file < 0) {
+		rc = local.code;
+		if (err)
+			*err = local;
+		goto out;
+	}
+	trials = ebb_h5_keep(&h5, H5Gopen2(file, EBB_TRIALS_DIR, H5P_DEFAULT));
+	if (trials < 0 || H5Gget_info(trials, &info) < 0) {
+		rc = ebb_h5_fail(err, EBB_EFORMAT, "'%s' has no group 'trials'", index);
+		goto out;
+	}
+	for (hsize_t i = 0; i < info.nlinks && rc == 0; i++)
+		if (H5Lget_name_by_idx(trials, ".", H5_INDEX_NAME, H5_ITER_INC, i, name,
+				       sizeof name, H5P_DEFAULT) == EBB_ID_MAX - 1 &&
+		    strspn(name, "0123456789abcdef") == EBB_ID_MAX - 1 && is_inside(trials, name) &&
+		    !ebb_trial_exists(run_dir, name))
+			rc = visit(trials, name, ctx);
+out:
+	ebb_h5scope_close(&h5);
+	free(index);
+	return rc;
+}
+
+struct target {
+	const struct ebb_run *run;
+	char id[EBB_ID_MAX]; /* out: a trial that the run does not have */
+};
+
+static int find_other(hid_t trials, const char *id, void *ctx)
+{
+	struct target *t = ctx;
+
+	for (int i = 0; i < t->run->n_arms * t->run->n_seeds; i++)
+		if (strcmp(t->run->trial[i], id) == 0)
+			return 0;
+	snprintf(t->id, sizeof t->id, "%s", id);
+	return 1;
+}
+
+/* The index of another run, or the only copy of its trials, is not to be overwritten. */
+static int check_target(const struct ebb_run *run, const char *to_dir, struct ebb_err *err)
+{
+	char *trials = ebb_path_join(to_dir, EBB_TRIALS_DIR);
+	struct target t = {.run = run};
+	struct ebb_err ignored;
+	int rc = 0;
+
+	if (ebb_file_exists(trials))
+		rc = ebb_err_set(err, EBB_EINVAL,
+				 "'%s' is a run directory of its own: name a new folder", to_dir);
+	else if (each_orphan(to_dir, find_other, &t, &ignored) == 1)
+		rc = ebb_err_set(err, EBB_EINVAL,
+				 "'%s' holds another packed run, with trial %s: name a new folder",
+				 to_dir, t.id);
+	free(trials);
+	return rc;
+}
+
 int ebb_pack_write(const char *run_dir, const char *to_dir, int *n_trials, struct ebb_err *err)
 {
 	struct ebb_run run = {0};
@@ -249,8 +317,11 @@ int ebb_pack_write(const char *run_dir, const char *to_dir, int *n_trials, struc
 	if (rc == 0)
 		rc = lock_run(run.dir, &fd[0], err);
 	if (rc == 0 && stat(run.dir, &a) == 0 && stat(to_dir, &b) == 0 &&
-	    (a.st_ino != b.st_ino || a.st_dev != b.st_dev))
+	    (a.st_ino != b.st_ino || a.st_dev != b.st_dev)) {
 		rc = lock_run(to_dir, &fd[1], err);
+		if (rc == 0)
+			rc = check_target(&run, to_dir, err);
+	}
 	if (rc == 0)
 		rc = copy_file(from, tmp, err);
 	if (rc == 0) {
@@ -340,40 +411,6 @@ static int take_out(hid_t group, const char *path, struct ebb_err *err)
 	if (rc < 0 && file >= 0)
 		unlink(tmp);
 	free(tmp);
-	return rc;
-}
-
-/* Visit the ids that only the index has, until visit says stop (not 0); its answer. */
-static int each_orphan(const char *run_dir, int (*visit)(hid_t trials, const char *id, void *ctx),
-		       void *ctx, struct ebb_err *err)
-{
-	struct ebb_h5scope h5 = EBB_H5SCOPE_INIT;
-	struct ebb_err local = EBB_ERR_INIT;
-	char *index = ebb_path_join(run_dir, EBB_INDEX_NAME), name[EBB_ID_MAX];
-	hid_t file = ebb_schema_open(&h5, index, EBB_SCHEMA_RUN, &local), trials;
-	H5G_info_t info;
-	int rc = 0;
-
-	if (file < 0) {
-		rc = local.code;
-		if (err)
-			*err = local;
-		goto out;
-	}
-	trials = ebb_h5_keep(&h5, H5Gopen2(file, EBB_TRIALS_DIR, H5P_DEFAULT));
-	if (trials < 0 || H5Gget_info(trials, &info) < 0) {
-		rc = ebb_h5_fail(err, EBB_EFORMAT, "'%s' has no group 'trials'", index);
-		goto out;
-	}
-	for (hsize_t i = 0; i < info.nlinks && rc == 0; i++)
-		if (H5Lget_name_by_idx(trials, ".", H5_INDEX_NAME, H5_ITER_INC, i, name,
-				       sizeof name, H5P_DEFAULT) == EBB_ID_MAX - 1 &&
-		    strspn(name, "0123456789abcdef") == EBB_ID_MAX - 1 && is_inside(trials, name) &&
-		    !ebb_trial_exists(run_dir, name))
-			rc = visit(trials, name, ctx);
-out:
-	ebb_h5scope_close(&h5);
-	free(index);
 	return rc;
 }
 

@@ -256,6 +256,15 @@ void ebb_run_release(struct ebb_run *run)
 		free(run->arm[a].label);
 	}
 	free(run->arm);
+	for (int i = 0; i < run->n_sources; i++) {
+		free(run->source[i].dir);
+		free(run->source[i].name);
+		free(run->source[i].about);
+		free(run->source[i].tag);
+	}
+	free(run->source);
+	free(run->arm_sources);
+	free(run->source_of);
 	ebb_h5_free_strs(run->figure, (size_t)run->n_figures);
 	ebb_h5_free_strs(run->claim, (size_t)run->n_claims);
 	free(run->dir);
@@ -267,24 +276,37 @@ void ebb_run_release(struct ebb_run *run)
 	*run = (struct ebb_run){0};
 }
 
+const char *ebb_run_folder(const struct ebb_run *run, int arm, int seed)
+{
+	size_t at = (size_t)arm * (size_t)run->n_seeds + (size_t)seed;
+
+	return run->source_of ? run->source[run->source_of[at]].dir : run->dir;
+}
+
 static hid_t open_trial(struct ebb_h5scope *h5, const struct ebb_run *run, int arm, int seed,
 			struct ebb_err *err)
 {
-	const char *id;
+	const char *id, *dir;
 	char *path;
 	hid_t file;
 
 	if (arm < 0 || arm >= run->n_arms || seed < 0 || seed >= run->n_seeds)
 		EBB_BUG("arm %d of %d, seed %d of %d", arm, run->n_arms, seed, run->n_seeds);
 	id = run->trial[(size_t)arm * (size_t)run->n_seeds + (size_t)seed];
+	dir = ebb_run_folder(run, arm, seed);
+	if (!*id) {
+		ebb_err_set(err, EBB_ENOENT, "no run here has '%s' with seed %llu",
+			    run->arm[arm].label, (unsigned long long)run->seed[seed]);
+		return H5I_INVALID_HID;
+	}
 	if (!run->finished[(size_t)arm * (size_t)run->n_seeds + (size_t)seed] &&
-	    !ebb_trial_exists(run->dir, id)) {
+	    !ebb_trial_exists(dir, id)) {
 		ebb_err_set(err, EBB_ENOENT,
 			    "trial %s ('%s', seed %llu) is not finished; 'ebb run' continues it",
 			    id, run->arm[arm].label, (unsigned long long)run->seed[seed]);
 		return H5I_INVALID_HID;
 	}
-	path = ebb_trial_path(run->dir, id);
+	path = ebb_trial_path(dir, id);
 	file = ebb_schema_open(h5, path, EBB_SCHEMA_TRIAL, err);
 	free(path);
 	return file;

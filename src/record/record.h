@@ -22,6 +22,7 @@
 
 #define EBB_TRIALS_DIR      "trials" /* folders of a run directory */
 #define EBB_CHECKPOINTS_DIR "checkpoints"
+#define EBB_INDEX_NAME      "run.h5"
 
 /* One-time set-up: HDF5's own error printing off. Called by main() and tests. */
 void ebb_record_setup(void);
@@ -135,21 +136,34 @@ struct ebb_run_arm {
 	int n_axes;
 };
 
+/* One of the runs that record/join.h made one of. */
+struct ebb_run_source {
+	char *dir, *name, *about;
+	char *tag; /* short, and no other source's: name, else folder, else path        */
+	int n_arms, n_seeds;
+};
+
 struct ebb_run {
 	char *dir, *name, *about;
 	struct ebb_run_arm *arm;
 	int n_arms;
 	uint64_t *seed;
 	int n_seeds;
-	char (*trial)[EBB_ID_MAX]; /* id of arm a, seed s                (n_arms, n_seeds) */
+	char (*trial)[EBB_ID_MAX]; /* id of arm a, seed s; "": not planned (n_arms, n_seeds) */
 	bool *finished;		   /* its file is there                  (n_arms, n_seeds) */
 	char **figure, **claim;	   /* as the definition lists them                          */
 	int n_figures, n_claims;
+	struct ebb_run_source *source; /* of a joined run, else none                            */
+	int n_sources;
+	uint64_t *arm_sources; /* bit i is set where source i has the arm       (n_arms)          */
+	int *source_of; /* where a trial lies; null: in dir              (n_arms, n_seeds) */
 };
 
 /* Open a run directory (or its run.h5). Safe to release when zero. */
 int ebb_run_open(struct ebb_run *run, const char *path, struct ebb_err *err);
 void ebb_run_release(struct ebb_run *run);
+/* The run directory that has the trial of arm a, seed s. */
+const char *ebb_run_folder(const struct ebb_run *run, int arm, int seed);
 
 /* A dataset of a finished trial as doubles (missing: NaN), with its axis coordinate and words. */
 struct ebb_array {

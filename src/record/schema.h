@@ -12,8 +12,6 @@
 #define EBB_SCHEMA_TRIAL "ebb-trial"
 #define EBB_SCHEMA_RUN   "ebb-run"
 
-#define EBB_INDEX_NAME      "run.h5"
-
 #define EBB_RANK_MAX     4                  /* rows and three more                         */
 #define EBB_ELEMENTS_MAX ((int64_t)1 << 31) /* of one dataset, when a file is read         */
 

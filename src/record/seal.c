@@ -67,6 +67,21 @@ int ebb_seal_write(const char *path, struct ebb_err *err)
 	return rc;
 }
 
+bool ebb_seal_there(const char *path)
+{
+	char text[SEAL_BYTES];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	bool there = fd >= 0 && fstat(fd, &st) == 0 && st.st_size > (off_t)SEAL_BYTES &&
+		     pread(fd, text, SEAL_BYTES, st.st_size - (off_t)SEAL_BYTES) ==
+			     (ssize_t)SEAL_BYTES &&
+		     memcmp(text, MAGIC, sizeof MAGIC - 1) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return there;
+}
+
 /* Files found intact by this process, so that reading many datasets of one file checks it once. A
  * file that changes has another size or time and is looked at again. */
 struct seen {

@@ -8,10 +8,14 @@
 #ifndef EBB_RECORD_SEAL_H
 #define EBB_RECORD_SEAL_H
 
+#include <stdbool.h>
 #include "base/err.h"
 
 /* Append the line to a closed file. */
 int ebb_seal_write(const char *path, struct ebb_err *err);
+
+/* Does the file end in the line? (whether it fits or not) */
+bool ebb_seal_there(const char *path);
 
 /* 0: intact, or unsealed; EBB_EFORMAT: its bytes are not those that were written. */
 int ebb_seal_check(const char *path, struct ebb_err *err);

@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "record/journal.h"
 #include "record/schema.h"
+#include "record/seal.h"
 #include "record/tensors.h"
 
 #define FAILED_BYTES_MAX (1 << 20)
@@ -241,6 +242,36 @@ void ebb_standing_read(const char *run_dir, const char *id, struct ebb_standing 
 		read_unfinished(run_dir, id, held, s);
 	free(record);
 	free(rows);
+}
+
+/* A file without a seal was cut short, or edited: only the library can tell, and not while a writer
+ * holds the lock that it asks for. */
+static int check_unsealed(const char *path, struct ebb_err *err)
+{
+	struct ebb_h5scope h5 = EBB_H5SCOPE_INIT;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
+
+	if (fd < 0)
+		return ebb_err_set(err, EBB_EIO, "cannot open '%s': %s", path, strerror(errno));
+	if (flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		rc = ebb_err_set(err, EBB_EBUSY,
+				 "another program has '%s' open for writing; close it there", path);
+	close(fd);
+	if (rc == 0 && ebb_schema_open(&h5, path, EBB_SCHEMA_TRIAL, err) < 0)
+		rc = EBB_EFORMAT;
+	ebb_h5scope_close(&h5);
+	return rc;
+}
+
+int ebb_standing_check(const char *run_dir, const char *id, struct ebb_err *err)
+{
+	char *path = path_of(run_dir, EBB_TRIALS_DIR, id, ".h5");
+	int rc = ebb_seal_check(path, err);
+
+	if (rc == 0 && !ebb_seal_there(path))
+		rc = check_unsealed(path, err);
+	free(path);
+	return rc;
 }
 
 int ebb_standing_fail(const char *run_dir, const char *id, int attempt, const char *cause,

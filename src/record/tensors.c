@@ -306,6 +306,25 @@ int ebb_tensors_read(const char *path, const char *identity, const struct ebb_te
 	return rc;
 }
 
+int ebb_tensors_read_some(const char *path, const struct ebb_tensor_view *view, int n,
+			  struct ebb_err *err)
+{
+	struct ebb_h5scope h5 = EBB_H5SCOPE_INIT;
+	struct ebb_err own = EBB_ERR_INIT;
+	hid_t file;
+	int rc;
+
+	err = err ? err : &own;
+	file = open_sealed(&h5, path, err);
+	rc = file < 0 ? err->code : 0;
+	if (rc == 0 && !ebb_seal_there(path))
+		rc = ebb_err_set(err, EBB_EFORMAT, "'%s' is damaged: it has no seal", path);
+	if (rc == 0)
+		rc = read_all(file, path, view, n, err);
+	ebb_h5scope_close(&h5);
+	return rc;
+}
+
 int ebb_tensors_identity(const char *path, char **identity, struct ebb_err *err)
 {
 	struct ebb_h5scope h5 = EBB_H5SCOPE_INIT;

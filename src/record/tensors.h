@@ -24,6 +24,11 @@ int ebb_tensors_write(const char *path, const char *identity, const struct ebb_t
 int ebb_tensors_read(const char *path, const char *identity, const struct ebb_tensor_view *view,
 		     int n, struct ebb_err *err);
 
+/* The same for some of a file's tensors, whatever its identity: the seal of the whole file, which
+ * must be there, is compared instead of the checksum over the tensors. */
+int ebb_tensors_read_some(const char *path, const struct ebb_tensor_view *view, int n,
+			  struct ebb_err *err);
+
 /* The identity of a file and nothing else; caller frees. Codes as ebb_tensors_read. */
 int ebb_tensors_identity(const char *path, char **identity, struct ebb_err *err);
 

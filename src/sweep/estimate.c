@@ -94,8 +94,10 @@ static int cost_of_arm(const struct ebb_arm *arm, double *peak, struct cost *c, 
 	int rc = ebb_lab_open(&lab, &arm->options, err);
 
 	if (rc == EBB_ENOMEM)
-		ebb_err_wrap(err, "arm '%s' does not fit into memory; lower model.*, train.prompts "
-				  "or train.group", arm->label);
+		ebb_err_wrap(err,
+			     "arm '%s' does not fit into memory; lower model.*, train.prompts "
+			     "or train.group",
+			     arm->label);
 	if (rc < 0)
 		return rc;
 	c->trial_flops = trial_flops(&lab);
@@ -163,18 +165,17 @@ static bool makes_base(const struct ebb_sweep *s, char **base, int *n_bases, int
 	return !known;
 }
 
+/* Equal arms have the trials of the first of them. */
 static void note_equal_arms(const struct ebb_definition *def, FILE *out)
 {
 	for (int i = 0; i < def->n_arms; i++) {
-		for (int k = 0; k < i; k++) {
-			if (def->plan_of[i * def->n_seeds] == def->plan_of[k * def->n_seeds]) {
-				fprintf(out,
-					"arms '%s' and '%s' resolve to the same options and "
-					"share their trials\n",
-					def->arm[k].label, def->arm[i].label);
-				break;
-			}
-		}
+		int first = def->plan[def->plan_of[i * def->n_seeds]].arm;
+
+		if (first != i)
+			fprintf(out,
+				"arms '%s' and '%s' resolve to the same options and share their "
+				"trials\n",
+				def->arm[first].label, def->arm[i].label);
 	}
 }
 
@@ -206,11 +207,14 @@ int ebb_sweep_plan_print(const struct ebb_sweep *s, FILE *out, struct ebb_err *e
 		if (makes_base(s, base, &n_bases, i))
 			all.base_flops += c->base_flops;
 	}
-	fprintf(out, "%d arms x %d seeds = %d trials, %d to run", def->n_arms, def->n_seeds,
-		def->n_plans, missing);
+	fprintf(out, "%d arm%s x %d seed%s = %d trial%s, %d to run", def->n_arms,
+		def->n_arms == 1 ? "" : "s", def->n_seeds, def->n_seeds == 1 ? "" : "s",
+		def->n_plans, def->n_plans == 1 ? "" : "s", missing);
 	if (missing > 0) {
-		fprintf(out, " after %d base policies on %d workers: roughly ", n_bases, jobs);
-		print_duration(out, (all.trial_flops + all.base_flops) / (STEP_SHARE * peak) / jobs);
+		fprintf(out, " after %d base polic%s on %d worker%s: roughly ", n_bases,
+			n_bases == 1 ? "y" : "ies", jobs, jobs == 1 ? "" : "s");
+		print_duration(out,
+			       (all.trial_flops + all.base_flops) / (STEP_SHARE * peak) / jobs);
 		fputs(" and ", out);
 		print_size(out, all.bytes);
 		fputs(" of disk", out);

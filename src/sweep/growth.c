@@ -66,8 +66,8 @@ static int differences(const char *text, const char *other, bool both, const cha
 		const char *there = line_of_key(other, line);
 		size_t length = line_length(line);
 
-		if (there && (both || (line_length(there) == length &&
-				       strncmp(there, line, length) == 0)))
+		if (there &&
+		    (both || (line_length(there) == length && strncmp(there, line, length) == 0)))
 			continue;
 		if (shown + n < SHOWN_MAX) {
 			ebb_buf_puts(out, shown + n ? ", " : "");
@@ -93,27 +93,21 @@ static int compare_identities(const char *then, const char *now, struct ebb_buf 
 
 /* ---- strangers ---- */
 
+/* Is this the identity of the same trial with fewer steps, on the same trajectory? */
 static bool is_beginning(const char *text, int64_t steps, const struct ebb_options *o)
 {
-	struct ebb_buf mine = EBB_BUF_INIT;
-	const char *other;
-	bool same = o->train.steps > steps;
+	char mine[EBB_ID_MAX], shorts[EBB_ID_MAX];
+	struct ebb_buf identity = EBB_BUF_INIT;
+	struct ebb_options shorter = *o;
+	bool same;
 
-	ebb_options_identity(o, ebb_task_catalog(), &mine);
-	/* every line but that of train.steps */
-	for (int side = 0; side < 2 && same; side++) {
-		other = side ? text : mine.data;
-		for (const char *line = side ? mine.data : text; *line && same;
-		     line = next_line(line)) {
-			const char *there = line_of_key(other, line);
-			size_t n = line_length(line);
-
-			if (strncmp(line, "train.steps=", 12) == 0)
-				continue;
-			same = there && line_length(there) == n && strncmp(there, line, n) == 0;
-		}
-	}
-	ebb_buf_release(&mine);
+	shorter.train.steps = steps;
+	ebb_options_identity(&shorter, ebb_task_catalog(), &identity);
+	ebb_options_trajectory(o, ebb_task_catalog(), mine);
+	ebb_options_trajectory(&shorter, ebb_task_catalog(), shorts);
+	same = o->train.steps > steps && strcmp(identity.data, text) == 0 &&
+	       strcmp(mine, shorts) == 0;
+	ebb_buf_release(&identity);
 	return same;
 }
 

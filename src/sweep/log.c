@@ -16,9 +16,13 @@ void ebb_log_open(struct ebb_log *log, const char *run_dir)
 	struct ebb_err ignored;
 	size_t n;
 
-	if (ebb_file_read(path, LOG_MAX, &log->past, &n, &ignored) < 0)
+	if (ebb_file_read(path, LOG_MAX, &log->past, &n, &ignored) < 0) {
 		log->past = ebb_xstrdup("");
+		n = 0;
+	}
 	log->file = fopen(path, "ae");
+	if (log->file && n > 0 && log->past[n - 1] != '\n') /* cut by a kill or a full disk */
+		fputc('\n', log->file);
 	free(path);
 }
 
@@ -92,9 +96,8 @@ void ebb_log_history(const struct ebb_log *log, const char *trial, struct ebb_hi
 		free(line);
 		h->attempts += strcmp(event, "started") == 0;
 		if (lines < HISTORY_MAX)
-			h->line[lines++] =
-				ebb_xprintf("attempt %d %s%s%s %s", h->attempts, event,
-					    step[0] ? " at step " : "", step, when);
+			h->line[lines++] = ebb_xprintf("attempt %d %s%s%s %s", h->attempts, event,
+						       step[0] ? " at step " : "", step, when);
 	}
 	free(want);
 }

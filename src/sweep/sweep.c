@@ -30,9 +30,9 @@ struct state {
 	struct ebb_sweep_result *result;
 	struct ebb_job *job; /* bases, then trials */
 	int n_jobs, n_bases, next, running, bases_left;
-	bool *base_failed;                /* (n_bases)               */
-	struct ebb_extension *extends;    /* (n_plans)               */
-	struct ebb_slot *slot;            /* shared with the workers (jobs) */
+	bool *base_failed;             /* (n_bases)               */
+	struct ebb_extension *extends; /* (n_plans)               */
+	struct ebb_slot *slot;         /* shared with the workers (jobs) */
 	int jobs, finished, indexed;
 	double index_time, index_cost;
 	struct ebb_progress progress;
@@ -144,7 +144,8 @@ static void reap(struct state *st, struct ebb_slot *slot, int wait_status)
 	}
 	listen(st, slot);
 	if (slot->note[0]) {
-		ebb_progress_say(&st->progress, "ebb run: warning: %s: %s", slot->label, slot->note);
+		ebb_progress_say(&st->progress, "ebb run: warning: %s: %s", slot->label,
+				 slot->note);
 		ebb_log_event(&st->log, "restarted", id, 0, slot->note);
 	}
 	st->progress.finished++;
@@ -186,11 +187,14 @@ static void parent_signal(int number)
 
 static void catch (void (*handler)(int))
 {
-	struct sigaction a = {.sa_handler = handler};
+	static const int asked[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction a = {.sa_handler = handler}, old;
 
 	sigemptyset(&a.sa_mask);
-	sigaction(SIGINT, &a, NULL);
-	sigaction(SIGTERM, &a, NULL);
+	for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
+		if (asked[i] != SIGHUP || /* nohup: the end of a terminal is no request */
+		    (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN))
+			sigaction(asked[i], &a, NULL);
 }
 
 /* Workers ignore the terminal's Ctrl-C and listen to their parent alone, so that each request
@@ -350,29 +354,27 @@ static int write_texts(const struct ebb_sweep *s, struct ebb_err *err)
 	return rc;
 }
 
-/* Is it whole? A damaged file is said to be so and made again. */
-static bool intact(const char *path, const char *what, struct ebb_err *err)
+/* Said to be damaged, and gone, so that it is made again. */
+static int discard(const char *path, const char *what, struct ebb_err *err)
 {
-	if (err->code == 0 && ebb_seal_check(path, err) == 0)
-		return true;
 	fprintf(stderr, "ebb run: warning: %s; %s is made again\n", err->text, what);
-	return unlink(path) != 0;
+	if (unlink(path) == 0)
+		return 0;
+	return ebb_err_set(err, EBB_EIO, "cannot remove '%s': %s", path, strerror(errno));
 }
 
-/* A file that was cut short has lost its seal, too: the library says so when it opens it. */
-static bool finished(const struct ebb_sweep *s, const char *id)
+/* 1: its record is there and whole; 0: it is to be made; negative: that cannot be told. */
+static int finished(const struct ebb_sweep *s, const char *id, struct ebb_err *err)
 {
-	char *path = ebb_xprintf("%s/" EBB_TRIALS_DIR "/%s.h5", s->run_dir, id), *identity = NULL;
-	struct ebb_err err = EBB_ERR_INIT;
-	bool whole = false;
+	char *path = ebb_xprintf("%s/" EBB_TRIALS_DIR "/%s.h5", s->run_dir, id);
+	int rc = 0;
 
 	if (ebb_file_exists(path)) {
-		ebb_trial_identity(s->run_dir, id, &identity, &err);
-		whole = intact(path, "the trial", &err);
+		rc = ebb_standing_check(s->run_dir, id, err);
+		rc = rc == 0 ? 1 : rc == EBB_EFORMAT ? discard(path, "the trial", err) : rc;
 	}
-	free(identity);
 	free(path);
-	return whole;
+	return rc;
 }
 
 static bool base_there(const char *path)
@@ -382,8 +384,10 @@ static bool base_there(const char *path)
 	bool whole = false;
 
 	if (ebb_file_exists(path)) {
-		ebb_tensors_identity(path, &identity, &err);
-		whole = intact(path, "the base policy", &err);
+		whole = ebb_tensors_identity(path, &identity, &err) == 0;
+		if (!whole) /* whoever makes it replaces the file */
+			fprintf(stderr, "ebb run: warning: %s; the base policy is made again\n",
+				err.text);
 	}
 	free(identity);
 	return whole;
@@ -417,20 +421,21 @@ static int base_of(struct state *st, struct bases *bases, int plan)
 }
 
 /* Bases that are not cached yet, then trials that are not finished. */
-static void list_jobs(struct state *st)
+static int list_jobs(struct state *st, struct ebb_err *err)
 {
 	const struct ebb_definition *def = st->s->def;
 	struct bases bases = {ebb_xcalloc((size_t)def->n_plans, sizeof *bases.path),
 			      ebb_xcalloc((size_t)def->n_plans, sizeof *bases.job), 0};
 	struct ebb_job *trial = ebb_xcalloc((size_t)def->n_plans, sizeof *trial);
-	int n_trials = 0;
+	int n_trials = 0, rc = 0;
 
 	st->extends = ebb_growth_extensions(st->s);
 	st->job = ebb_xcalloc(2 * (size_t)def->n_plans, sizeof *st->job);
-	for (int i = 0; i < def->n_plans; i++) {
-		if (finished(st->s, def->plan[i].id))
+	for (int i = 0; i < def->n_plans && rc >= 0; i++) {
+		rc = finished(st->s, def->plan[i].id, err);
+		if (rc > 0)
 			st->result->already++;
-		else
+		else if (rc == 0)
 			trial[n_trials++] = (struct ebb_job){.kind = EBB_JOB_TRIAL,
 							     .plan = i,
 							     .base = base_of(st, &bases, i),
@@ -445,6 +450,7 @@ static void list_jobs(struct state *st)
 	free(bases.path);
 	free(bases.job);
 	free(trial);
+	return rc < 0 ? rc : 0;
 }
 
 int ebb_sweep_run(const struct ebb_sweep *s, struct ebb_sweep_result *result, struct ebb_err *err)
@@ -473,10 +479,10 @@ int ebb_sweep_run(const struct ebb_sweep *s, struct ebb_sweep_result *result, st
 		goto out;
 	}
 	ebb_log_open(&st.log, s->run_dir);
-	list_jobs(&st);
+	rc = list_jobs(&st, err);
 	ebb_progress_init(&st.progress, st.n_jobs - st.n_bases);
 	st.index_time = ebb_clock();
-	if (st.n_jobs > 0)
+	if (rc == 0 && st.n_jobs > 0)
 		rc = run_jobs(&st, err);
 	last = ebb_index_write(s->run_dir, s->def, ebb_task_catalog(), rc == 0 ? err : NULL);
 	rc = rc < 0 ? rc : last;

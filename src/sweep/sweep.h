@@ -29,8 +29,9 @@ int ebb_sweep_jobs(const struct ebb_sweep *sweep);
 /* Everything that can refuse a run before it starts: folders, trials of another definition. */
 int ebb_sweep_check(const struct ebb_sweep *sweep, struct ebb_err *err);
 
-/* Run what is missing; the index is written at the start and after finished trials. A negative code
- * means that nothing was started; trials that fail are counted in the result and reported. */
+/* Run what is missing; the index is written at the start and after finished trials. Trials that fail
+ * are counted in the result and reported. A negative code: it could not begin or not go on, or not
+ * write the index; the result counts what was done until then. */
 int ebb_sweep_run(const struct ebb_sweep *sweep, struct ebb_sweep_result *result,
 		  struct ebb_err *err);
 

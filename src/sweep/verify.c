@@ -98,6 +98,7 @@ static int work(const struct ebb_verify *v, const struct ebb_verify_trial *t, st
 				.attempt = 1,
 				.watch = &slot->watch,
 				.from_dir = v->run_dir,
+				.from_trial = t->state_of,
 				.from_step = v->from_step};
 	int rc;
 
@@ -130,11 +131,13 @@ static void parent_signal(int number)
 static void catch (void (*handler)(int))
 {
 	static const int asked[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction a = {.sa_handler = handler};
+	struct sigaction a = {.sa_handler = handler}, old;
 
 	sigemptyset(&a.sa_mask);
 	for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
-		sigaction(asked[i], &a, NULL);
+		if (asked[i] != SIGHUP || /* nohup: the end of a terminal is no request */
+		    (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN))
+			sigaction(asked[i], &a, NULL);
 }
 
 static int start(struct state *st, struct ebb_slot *slot, int index, struct ebb_err *err)

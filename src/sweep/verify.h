@@ -18,6 +18,7 @@ enum ebb_verify_verdict {
 struct ebb_verify_trial {
 	const struct ebb_options *options; /* borrowed */
 	const char *id, *label;
+	const char *state_of; /* trial whose state it begins at (from_step > 0); null: its own */
 	/* filled by ebb_verify_run */
 	enum ebb_verify_verdict verdict;
 	struct ebb_difference difference; /* a: the record, b: the copy */

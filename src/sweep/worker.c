@@ -110,9 +110,10 @@ int ebb_worker_start(const struct ebb_sweep *s, const struct ebb_job *job,
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(EBB_OUTCOME_STOPPED);
-	/* the terminal's Ctrl-C reaches the parent alone, which passes it on once */
+	/* the terminal's Ctrl-C and its end reach the parent alone, which passes them on once */
 	sigprocmask(SIG_UNBLOCK, &children, NULL);
 	sigaction(SIGTERM, &listen, NULL);
 	sigaction(SIGINT, &ignore, NULL);
+	sigaction(SIGHUP, &ignore, NULL);
 	_exit(work(s, job, history, slot));
 }

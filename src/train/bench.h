@@ -41,9 +41,19 @@ int ebb_state_write(const char *path, struct ebb_bench *b, struct ebb_trial *tri
 int ebb_state_peek(const char *path, const struct ebb_options *o, int64_t *step,
 		   struct ebb_err *err);
 
+/* Whose state of exactly this step was kept on the trajectory of these options: their own trial's or
+ * that of a shorter or longer one. False: there is none. */
+bool ebb_state_kept(const char *run_dir, const struct ebb_options *o, int64_t step,
+		    char id[EBB_ID_MAX]);
+
 /* The trajectory (ebb_options_trajectory) a state lies on, whoever wrote it, and its step. */
 int ebb_state_trajectory(const char *path, char trajectory[EBB_ID_MAX], int64_t *step,
 			 struct ebb_err *err);
+
+/* The policy alone, of any build and whatever it was trained with: the options that shape it
+ * (task.name and model.*, the others as built in), and its weights, for a layout of that shape. */
+int ebb_state_policy(const char *path, struct ebb_options *o, struct ebb_err *err);
+int ebb_state_weights(const char *path, struct ebb_weights *w, struct ebb_err *err);
 
 /* Take it up. After a failure bench and trial are in disorder. */
 int ebb_state_read(const char *path, struct ebb_bench *b, struct ebb_trial *trial,

@@ -1,7 +1,8 @@
 /*
- * A base policy that is another trial's policy at some step: pretrain.from = RUN/TRIAL@STEP. A trial
- * is a function of its options, so any step of any trial can be had again: from the nearest state
- * that was kept, or from its base.
+ * A base policy that is another trial's policy at some step: pretrain.from = RUN/TRIAL@STEP. A state
+ * that was kept at that step has it, whether the trial goes on or not. And a finished trial is a
+ * function of its options, so any of its steps can be had again: from the nearest state that was
+ * kept, or from its base.
  */
 #include <dirent.h>
 #include <inttypes.h>
@@ -9,7 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/file.h"
+#include "record/about.h"
+#include "record/pack.h"
 #include "train/bench.h"
+
+#define KEPT_SHOWN 8 /* steps in a message */
 
 bool ebb_branch_parse(const char *from, struct ebb_branch *b)
 {
@@ -27,56 +32,109 @@ bool ebb_branch_parse(const char *from, struct ebb_branch *b)
 	return *end == 0;
 }
 
-/* Options of a finished trial as they were: what makes it, from its identity, and how it was
- * evaluated, which its states remember. */
-static int options_of(const struct ebb_branch *b, struct ebb_options *o, struct ebb_err *err)
+/* One option of a record, where it decides what the trial computes or what its states hold. */
+static int take_option(struct ebb_options *o, const char *key, const char *value,
+		       struct ebb_err *err)
 {
-	const struct ebb_catalog *catalog = ebb_task_catalog();
-	const struct ebb_option *row;
-	char *identity, *word;
-	int n, rc = ebb_trial_identity(b->dir, b->id, &identity, err);
+	const struct ebb_option *row = ebb_option_find(ebb_task_catalog(), o->task.name, key);
 
-	if (rc < 0)
-		return rc;
-	ebb_options_init(o, catalog);
-	for (char *c = identity; *c; c++)
-		*c = *c == '\n' ? ' ' : *c;
-	word = strstr(identity, "seed=");
-	o->seed = word ? strtoull(word + 5, NULL, 10) : 0;
-	/* "schema=1 seed=100 ", then the options */
-	word = word ? strchr(word, ' ') : NULL;
-	rc = word ? ebb_options_apply(o, catalog, word, err)
-		  : ebb_err_set(err, EBB_EFORMAT, "trial %s has a broken identity", b->id);
-	free(identity);
-	row = ebb_option_rows(&n);
-	for (int i = 0; i < n && rc == 0; i++) {
-		char text[40];
-		double value;
+	if (!row)
+		return ebb_err_set(err, EBB_EFORMAT,
+				   "it has an option '%s' that this ebb does not know", key);
+	if (strcmp(row->group, "run") == 0 || strcmp(key, "task.name") == 0)
+		return 0;
+	return ebb_option_set(o, row, value, err);
+}
 
-		if (strcmp(row[i].group, "eval") != 0 && strcmp(row[i].name, "snapshot") != 0)
-			continue;
-		rc = ebb_trial_option(b->dir, b->id, row[i].group, row[i].name, &value, err);
-		snprintf(text, sizeof text, "%.17g", value);
-		if (rc == 0)
-			rc = ebb_option_set(o, &row[i], text, err);
+/* Options of a finished trial as they were recorded, and the step it ended at. */
+static int options_of(const struct ebb_branch *b, struct ebb_options *o, int64_t *end,
+		      struct ebb_err *err)
+{
+	char *path = ebb_trial_path(b->dir, b->id);
+	struct ebb_about about = {0};
+	int rc = ebb_about_read(&about, path, EBB_ABOUT_TRIAL, err);
+	const char *task = ebb_about_get(&about.option, "task.name"),
+		   *seed = ebb_about_get(&about.root, "seed"),
+		   *stopped = ebb_about_get(&about.root, "stopped_at_step");
+
+	ebb_options_init(o, ebb_task_catalog());
+	if (rc == 0 && (!task || !seed || !stopped))
+		rc = ebb_err_set(err, EBB_EFORMAT, "'%s' lacks its task, seed or end", path);
+	if (rc == 0)
+		rc = ebb_options_task(o, ebb_task_catalog(), task, err);
+	for (int i = 0; i < about.option.n && rc == 0; i++)
+		rc = take_option(o, about.option.row[i].key, about.option.row[i].value, err);
+	if (rc == 0) {
+		o->seed = strtoull(seed, NULL, 10);
+		*end = strtoll(stopped, NULL, 10);
 	}
+	ebb_about_release(&about);
+	free(path);
 	return rc;
 }
 
-int ebb_branch_check(const struct ebb_branch *b, struct ebb_err *err)
+/* The steps of which states were kept, for a message. */
+static void list_kept(const struct ebb_branch *b, struct ebb_buf *out)
 {
-	struct ebb_options o;
-	int rc = options_of(b, &o, err);
+	char *folder = ebb_path_join(b->dir, EBB_CHECKPOINTS_DIR);
+	DIR *dir = opendir(folder);
+	struct dirent *e;
+	int64_t step;
+	int n = 0;
 
-	if (rc == 0 && b->step > o.train.steps)
-		rc = ebb_err_set(err, EBB_EINVAL, "trial %s ends at step %lld", b->id,
-				 (long long)o.train.steps);
+	while (dir && (e = readdir(dir)))
+		if (strncmp(e->d_name, b->id, EBB_ID_MAX - 1) == 0 &&
+		    sscanf(e->d_name + EBB_ID_MAX - 1, "@%" SCNd64 ".h5", &step) == 1 &&
+		    ++n <= KEPT_SHOWN)
+			ebb_buf_printf(out, "%s%" PRId64, n > 1 ? ", " : "", step);
+	if (n > KEPT_SHOWN)
+		ebb_buf_puts(out, " and more");
+	if (dir)
+		closedir(dir);
+	free(folder);
+}
+
+static int wrap(const struct ebb_branch *b, int rc, struct ebb_err *err)
+{
 	if (rc < 0)
 		ebb_err_wrap(err, "pretrain.from=%s/%s@%lld", b->dir, b->id, (long long)b->step);
 	return rc;
 }
 
-/* The state nearest to the step, not beyond it; null: none. */
+int ebb_branch_check(const struct ebb_branch *b, struct ebb_err *err)
+{
+	char *kept = ebb_state_path(b->dir, b->id, b->step);
+	struct ebb_buf others = EBB_BUF_INIT;
+	struct ebb_options o;
+	int64_t end;
+	int rc = 0;
+
+	if (ebb_file_exists(kept)) {
+		rc = ebb_state_policy(kept, &o, err);
+		if (rc == 0)
+			goto out;
+		*err = (struct ebb_err)EBB_ERR_INIT; /* a finished trial can do without it */
+	}
+	rc = options_of(b, &o, &end, err);
+	if (rc == 0 && b->step > end)
+		rc = ebb_err_set(err, EBB_EINVAL, "trial %s ends at step %lld", b->id,
+				 (long long)end);
+	if (rc == EBB_ENOENT) {
+		list_kept(b, &others);
+		rc = ebb_err_set(err, EBB_EINVAL,
+				 "the trial is not finished there, and no state of this step was "
+				 "kept%s%s; record.states keeps them, ebb status tells where it "
+				 "stands",
+				 others.len ? ", but of step " : "", others.len ? others.data : "");
+	}
+out:
+	ebb_buf_release(&others);
+	free(kept);
+	return wrap(b, rc, err);
+}
+
+/* The kept state nearest to the step, not beyond it; null: none. The latest one, which a kill may
+ * leave beside a finished trial, lies within a step. */
 static char *nearest_state(const struct ebb_branch *b, const struct ebb_options *o)
 {
 	char *folder = ebb_path_join(b->dir, EBB_CHECKPOINTS_DIR), *best = NULL;
@@ -89,8 +147,8 @@ static char *nearest_state(const struct ebb_branch *b, const struct ebb_options 
 		const char *dot = strrchr(e->d_name, '.');
 		char *path;
 
-		if (strncmp(e->d_name, b->id, EBB_ID_MAX - 1) != 0 || !dot ||
-		    strcmp(dot, ".h5") != 0)
+		if (strncmp(e->d_name, b->id, EBB_ID_MAX - 1) != 0 ||
+		    e->d_name[EBB_ID_MAX - 1] != '@' || !dot || strcmp(dot, ".h5") != 0)
 			continue;
 		path = ebb_path_join(folder, e->d_name);
 		if (ebb_state_peek(path, o, &step, &ignored) == 0 && step <= b->step &&
@@ -111,10 +169,14 @@ static char *nearest_state(const struct ebb_branch *b, const struct ebb_options 
 static int advance(struct ebb_bench *bench, struct ebb_trial *trial, int64_t goal,
 		   struct ebb_watch *watch, struct ebb_err *err)
 {
+	const char *cause;
+	int64_t step;
+
+	ebb_trial_status(trial, &step, &cause);
+	if (step == goal) /* the base, or a state of this very step */
+		return 0;
 	for (;;) {
 		struct ebb_request *request;
-		const char *cause;
-		int64_t step;
 		int rc = ebb_trial_next(trial, &request, err);
 
 		if (rc < 0)
@@ -133,8 +195,48 @@ static int advance(struct ebb_bench *bench, struct ebb_trial *trial, int64_t goa
 	}
 }
 
-int ebb_branch_weights(const struct ebb_branch *b, const char *base_dir, struct ebb_weights *w,
-		       struct ebb_watch *watch, struct ebb_err *err)
+/* All but the longest sequence, which is no part of the weights. */
+static bool same_policy(const struct ebb_model *a, const struct ebb_model *b)
+{
+	return a->V == b->V && a->C == b->C && a->NH == b->NH && a->NKV == b->NKV && a->D == b->D &&
+	       a->F == b->F && a->L == b->L && a->qkv_bias == b->qkv_bias &&
+	       a->qk_norm == b->qk_norm && a->tied == b->tied && a->rope_theta == b->rope_theta;
+}
+
+static int check_policy(const struct ebb_options *theirs, const struct ebb_weights *w,
+			struct ebb_err *err)
+{
+	struct ebb_model m = ebb_lab_model(theirs);
+
+	if (same_policy(&m, &w->layout->model))
+		return 0;
+	return ebb_err_set(err, EBB_EINVAL,
+			   "its policy is of another shape (task %s, model.width=%lld, heads=%lld, "
+			   "layers=%lld, ...): set task.name and model.* to its values",
+			   theirs->task.name, (long long)theirs->model.width,
+			   (long long)theirs->model.heads, (long long)theirs->model.layers);
+}
+
+/* 1: the state kept at this very step had it; 0: there is none, or it is of no use. */
+static int weights_kept(const struct ebb_branch *b, struct ebb_weights *w, struct ebb_err *err)
+{
+	char *kept = ebb_state_path(b->dir, b->id, b->step);
+	struct ebb_options o;
+	struct ebb_err ignored;
+	int rc = 0;
+
+	if (ebb_file_exists(kept) && ebb_state_policy(kept, &o, &ignored) == 0) {
+		rc = check_policy(&o, w, err);
+		if (rc == 0)
+			rc = ebb_state_weights(kept, w, &ignored) == 0;
+	}
+	free(kept);
+	return rc;
+}
+
+/* The whole trial up to the step, from the nearest state. */
+static int weights_made(const struct ebb_branch *b, const char *base_dir, struct ebb_weights *w,
+			struct ebb_watch *watch, struct ebb_err *err)
 {
 	struct ebb_bench bench = {0};
 	struct ebb_trial *trial = NULL;
@@ -142,16 +244,13 @@ int ebb_branch_weights(const struct ebb_branch *b, const char *base_dir, struct 
 	struct ebb_err ignored;
 	struct ebb_options o;
 	char *state = NULL;
-	int rc = options_of(b, &o, err);
+	int64_t end;
+	int rc = options_of(b, &o, &end, err);
 
 	if (rc == 0)
+		rc = check_policy(&o, w, err);
+	if (rc == 0)
 		rc = ebb_lab_open(&bench.lab, &o, err);
-	if (rc == 0 && (bench.lab.layout.n_floats != w->layout->n_floats ||
-			bench.lab.layout.n_tensors != w->layout->n_tensors))
-		rc = ebb_err_set(err, EBB_EINVAL,
-				 "its policy has %zu parameters, this one has %zu: set model.* to "
-				 "its values",
-				 bench.lab.layout.n_parameters, w->layout->n_parameters);
 	if (rc == 0)
 		rc = ebb_trial_open(&trial, &bench.lab, watch, err);
 	if (rc == 0)
@@ -174,10 +273,18 @@ int ebb_branch_weights(const struct ebb_branch *b, const char *base_dir, struct 
 		rc = advance(&bench, trial, b->step, watch, err);
 	if (rc == 0)
 		ebb_weights_copy(w, &bench.policy[EBB_POLICY_CURRENT]);
-	if (rc < 0)
-		ebb_err_wrap(err, "pretrain.from=%s/%s@%lld", b->dir, b->id, (long long)b->step);
 	free(state);
 	ebb_trial_close(trial);
 	ebb_bench_release(&bench);
 	return rc;
+}
+
+int ebb_branch_weights(const struct ebb_branch *b, const char *base_dir, struct ebb_weights *w,
+		       struct ebb_watch *watch, struct ebb_err *err)
+{
+	int rc = weights_kept(b, w, err);
+
+	if (rc == 0)
+		rc = weights_made(b, base_dir, w, watch, err);
+	return wrap(b, rc > 0 ? 0 : rc, err);
 }

@@ -3,11 +3,15 @@
  * without train.steps, which only says where a trajectory ends), how rows are recorded, and which
  * build computed it: bits are promised for one binary, so another build begins again.
  */
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/file.h"
 #include "train/bench.h"
+
+#define POLICY_MARK "policy:" /* begins the last line of an identity */
 
 /* ---- identity ---- */
 
@@ -36,7 +40,30 @@ static void identity_of(const struct ebb_options *o, struct ebb_buf *text)
 	}
 }
 
-/* The end of the identity: what a reader must know before it can read the rest. */
+/* The last lines of the identity, which decide nothing: what kind of policy the state holds, for
+ * those who want the policy alone. */
+static bool shapes_policy(const struct ebb_option *row)
+{
+	return strcmp(row->group, "model") == 0 ||
+	       (strcmp(row->group, "task") == 0 && strcmp(row->name, "name") == 0);
+}
+
+static void add_policy(const struct ebb_options *o, struct ebb_buf *text)
+{
+	const struct ebb_option *row;
+	int n;
+
+	row = ebb_option_rows(&n);
+	ebb_buf_puts(text, POLICY_MARK);
+	for (int i = 0; i < n; i++) {
+		if (!shapes_policy(&row[i]))
+			continue;
+		ebb_buf_printf(text, " %s.%s=", row[i].group, row[i].name);
+		ebb_option_print(o, &row[i], text);
+	}
+}
+
+/* What a reader must know before it can read the rest. */
 static void add_sizes(struct ebb_buf *text, int64_t step, const struct ebb_trial_image *image)
 {
 	ebb_buf_printf(text, "step=%" PRId64 "\nnumbers=%zu\narrays=%zu\n", step, image->n_numbers,
@@ -65,8 +92,8 @@ struct views {
 	double step, optim_t, journal[1 + EBB_N_AXES];
 };
 
-static struct ebb_tensor_view *add_view(struct views *v, const char *name,
-					enum ebb_element element, size_t cells, void *data)
+static struct ebb_tensor_view *add_view(struct views *v, const char *name, enum ebb_element element,
+					size_t cells, void *data)
 {
 	struct ebb_tensor_view *view;
 
@@ -128,6 +155,7 @@ int ebb_state_write(const char *path, struct ebb_bench *b, struct ebb_trial *tri
 		v.journal[1 + a] = (double)mark->rows[a];
 	identity_of(b->lab.o, &identity);
 	add_sizes(&identity, step, &image);
+	add_policy(b->lab.o, &identity);
 	rc = ebb_tensors_write(path, identity.data, v.view, v.n, err);
 	free(v.view);
 	ebb_buf_release(&identity);
@@ -191,6 +219,73 @@ int ebb_state_trajectory(const char *path, char trajectory[EBB_ID_MAX], int64_t 
 	    sscanf(end, "\nstep=%" SCNd64, step) != 1)
 		rc = ebb_err_set(err, EBB_EFORMAT, "'%s' is not the state of a trial", path);
 	free(identity);
+	return rc;
+}
+
+bool ebb_state_kept(const char *run_dir, const struct ebb_options *o, int64_t step,
+		    char id[EBB_ID_MAX])
+{
+	char *folder = ebb_path_join(run_dir, EBB_CHECKPOINTS_DIR), want[EBB_ID_MAX],
+	     *name = ebb_xprintf("@%" PRId64 ".h5", step), *own;
+	bool found;
+	DIR *dir;
+
+	ebb_options_id(o, ebb_task_catalog(), id);
+	own = ebb_state_path(run_dir, id, step);
+	found = ebb_file_exists(own);
+	dir = found ? NULL : opendir(folder);
+	ebb_options_trajectory(o, ebb_task_catalog(), want);
+	for (struct dirent *e; dir && !found && (e = readdir(dir));) {
+		size_t n = strspn(e->d_name, "0123456789abcdef");
+		char trajectory[EBB_ID_MAX], *path;
+		struct ebb_err ignored;
+		int64_t at;
+
+		if (n != EBB_ID_MAX - 1 || strcmp(e->d_name + n, name) != 0)
+			continue;
+		path = ebb_path_join(folder, e->d_name);
+		found = ebb_state_trajectory(path, trajectory, &at, &ignored) == 0 && at == step &&
+			strcmp(trajectory, want) == 0;
+		if (found)
+			snprintf(id, EBB_ID_MAX, "%.*s", EBB_ID_MAX - 1, e->d_name);
+		free(path);
+	}
+	if (dir)
+		closedir(dir);
+	free(own);
+	free(name);
+	free(folder);
+	return found;
+}
+
+int ebb_state_policy(const char *path, struct ebb_options *o, struct ebb_err *err)
+{
+	char *identity;
+	const char *line;
+	int rc = ebb_tensors_identity(path, &identity, err);
+
+	if (rc < 0)
+		return rc;
+	ebb_options_init(o, ebb_task_catalog());
+	line = strstr(identity, "\n" POLICY_MARK);
+	if (strncmp(identity, "ebb-state 1\n", 12) != 0 || !line)
+		rc = ebb_err_set(err, EBB_EFORMAT, "'%s' does not say what policy it holds", path);
+	else
+		rc = ebb_options_apply(o, ebb_task_catalog(), line + strlen("\n" POLICY_MARK), err);
+	free(identity);
+	return rc;
+}
+
+int ebb_state_weights(const char *path, struct ebb_weights *w, struct ebb_err *err)
+{
+	struct ebb_tensor_view *view = ebb_xcalloc((size_t)w->layout->n_tensors, sizeof *view);
+	int rc;
+
+	ebb_weights_views(w, "weights/", view);
+	rc = ebb_tensors_read_some(path, view, w->layout->n_tensors, err);
+	free(view);
+	if (rc == 0)
+		ebb_weights_pack(w);
 	return rc;
 }
 

@@ -19,7 +19,7 @@ struct ebb_watch {
 	int64_t step, steps;
 	double reward; /* mean of the step; while pretraining the loss, nats a token */
 	double entropy, tokens_per_s, seconds;
-	bool trained; /* reward and entropy are those of a rollout batch */
+	bool trained;    /* reward and entropy are those of a rollout batch */
 	int64_t resumed; /* step of the state that was taken up; 0: none */
 };
 
@@ -70,17 +70,25 @@ char *ebb_base_path(const struct ebb_options *o, const char *base_dir);
 
 /* ---- a base that is another trial's policy: pretrain.from = RUN/TRIAL@STEP (branch.c) ---- */
 
+struct ebb_definition;
+
+/* Make the definition's trials anew where pretrain.from names another run's, so that each has the id
+ * of the trial it goes on from, whatever the user named it by (branch_name.c). An error where one is
+ * not there. */
+int ebb_branch_plan(struct ebb_definition *def, struct ebb_err *err);
+
 struct ebb_branch {
 	char dir[EBB_STR_MAX], id[EBB_ID_MAX];
 	int64_t step;
 };
 
-/* False: the text is not of this form. */
+/* False: the text is not RUN/ID@STEP with a whole id. */
 bool ebb_branch_parse(const char *from, struct ebb_branch *branch);
-/* Is the trial there, finished, and does it reach the step? */
+/* Can the policy be had: is the trial finished and does it reach the step, or was that state kept? */
 int ebb_branch_check(const struct ebb_branch *branch, struct ebb_err *err);
-/* Its policy after `step` rollout batches, from the nearest kept state or recomputed. */
-int ebb_branch_weights(const struct ebb_branch *branch, const char *base_dir,
-		       struct ebb_weights *w, struct ebb_watch *watch, struct ebb_err *err);
+/* Its policy after `step` rollout batches: out of the state kept there, or computed again from the
+ * nearest one before it. */
+int ebb_branch_weights(const struct ebb_branch *branch, const char *base_dir, struct ebb_weights *w,
+		       struct ebb_watch *watch, struct ebb_err *err);
 
 #endif

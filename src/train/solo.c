@@ -29,7 +29,9 @@ static int save(struct run *r, int64_t keep_as, struct ebb_err *err)
 
 	if (rc == 0)
 		rc = ebb_state_write(path, &r->bench, r->trial, &mark, err);
-	r->flushed = r->saved = ebb_clock();
+	r->flushed = ebb_clock();
+	if (keep_as < 0) /* nobody goes on from a state that is kept aside */
+		r->saved = r->flushed;
 	free(path);
 	return rc;
 }
@@ -212,7 +214,7 @@ int ebb_solo_run(struct ebb_solo *solo, enum ebb_status *status, struct ebb_err 
 	if (rc == 0)
 		rc = attempt(&r, state, status, err);
 	run_release(&r);
-	if (rc == EBB_EFORMAT && (solo->from_step < 0 || solo->from_trial)) {
+	if (rc == EBB_EFORMAT && (solo->from_step < 0 || (solo->from_trial && !solo->from_dir))) {
 		/* a state that cannot be taken up costs its work, never the trial */
 		snprintf(solo->note, sizeof solo->note, "%.400s; the trial begins again",
 			 err->text);

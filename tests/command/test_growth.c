@@ -15,7 +15,8 @@ TestSuite(growth, .init = make_dir, .fini = remove_dir, .timeout = 240);
 	"pretrain.batch=16 train.minibatches=2 eval.questions=8 eval.samples=2 "
 #define RUN "run e.yaml --out r " TINY
 
-static const char two_alphas[] = "name: e\nsweep: {algorithm: [grpo], alpha: [0, 0.01]}\nseeds: 2\n";
+static const char two_alphas[] =
+	"name: e\nsweep: {algorithm: [grpo], alpha: [0, 0.01]}\nseeds: 2\n";
 
 static char *path_of(const char *name)
 {
@@ -75,8 +76,7 @@ Test(growth, a_changed_definition_is_refused_and_the_difference_shown)
 	cr_assert(there("r2/run.h5"));
 }
 
-#define FIVE                                                                                       \
-	"run e.yaml " SMALL "pretrain.steps=10 train.prompts=4 train.group=4 train.steps=5 "
+#define FIVE "run e.yaml " SMALL "pretrain.steps=10 train.prompts=4 train.group=4 train.steps=5 "
 
 Test(growth, more_steps_extend_a_finished_trial)
 {
@@ -90,6 +90,20 @@ Test(growth, more_steps_extend_a_finished_trial)
 	cr_assert_eq(ebb("diff r whole"), 0);
 	cr_assert_eq(ebb(FIVE "--out r"), 0);
 	says("2 were finished, 0 done now");
+}
+
+/* A schedule stretched over the steps makes another trial of a longer one. */
+Test(growth, a_stretched_schedule_is_not_extended)
+{
+	put("e.yaml", "name: e\nseeds: 1\nentropy: {control: anneal, coef: 0.1}\n");
+	cr_assert_eq(ebb(RUN), 0, "%s", output.data);
+	cr_assert_eq(ebb(FIVE "--out r"), 2);
+	says("which this definition does not contain");
+	put("e.yaml", "name: e\nseeds: 1\nentropy: {control: anneal, coef: 0.1, horizon: 9}\n");
+	cr_assert_eq(ebb("run e.yaml --out r2 " TINY), 0, "%s", output.data);
+	cr_assert_eq(ebb(FIVE "--out r2"), 0);
+	says("goes on from step 3");
+	cr_assert_eq(ebb("verify r2"), 0);
 }
 
 /* ---- two at once ---- */
@@ -117,7 +131,8 @@ Test(growth, two_runs_in_one_directory)
 /* Start "ebb ARGUMENTS" without waiting. */
 static pid_t start(const char *arguments)
 {
-	char *line = ebb_xprintf("cd %s && exec %s %s >out 2>&1", dir, getenv("EBB_EXE"), arguments);
+	char *line =
+		ebb_xprintf("cd %s && exec %s %s >out 2>&1", dir, getenv("EBB_EXE"), arguments);
 	pid_t pid = fork();
 
 	cr_assert_geq(pid, 0);
@@ -296,11 +311,65 @@ Test(growth, damaged_files_are_made_again)
 	says("0 were finished, 2 done now");
 	cr_assert_eq(ebb("diff r whole"), 0);
 	/* cut short instead */
-	cr_assert_eq(shell("for f in r/trials/*.h5 r/run.h5 r/log.jsonl; do truncate -s 1000 $f; done"), 0);
+	cr_assert_eq(
+		shell("for f in r/trials/*.h5 r/run.h5 r/log.jsonl; do truncate -s 1000 $f; done"),
+		0);
 	cr_assert_eq(ebb("status r"), 2);
 	says("run.h5");
 	cr_assert_eq(ebb(RUN), 0);
 	cr_assert_eq(ebb("diff r whole"), 0);
+}
+
+/* Another program that writes a record now: nobody can tell whether it is sound, so nobody deletes it. */
+Test(growth, a_record_that_is_open_elsewhere_is_left_alone)
+{
+	put("e.yaml", "name: e\nseeds: 1\n");
+	cr_assert_eq(ebb(RUN), 0);
+	/* a writer drops the seal, and holds the lock that HDF5 takes */
+	cr_assert_eq(shell("f=$(echo r/trials/*.h5); truncate -s -25 $f; "
+			   "flock $f sh -c \"$E " RUN "\" 2>&1"),
+		     2, "%s", output.data);
+	says("another program has");
+	cr_assert_eq(ebb(RUN), 0);
+	says("1 were finished, 0 done now");
+}
+
+/* The log's last line, cut by a kill, does not swallow the next event. */
+Test(growth, a_torn_line_of_the_log_stays_alone)
+{
+	put("e.yaml", "name: e\nseeds: 1\n");
+	cr_assert_eq(ebb(RUN), 0);
+	cr_assert_eq(shell("printf '{\"time\":\"20' >>r/log.jsonl"), 0);
+	cr_assert_eq(ebb(RUN "seeds=2"), 0);
+	cr_assert_eq(shell("grep -c '^{\"time\":\"[^\"]*\",\"event\"' r/log.jsonl"), 0);
+	cr_assert_str_eq(output.data, "4\n");
+}
+
+/* The end of a terminal: like the first Ctrl-C, and nothing at all under nohup. */
+Test(growth, a_hangup_saves_and_nohup_ignores_it)
+{
+	pid_t pid;
+
+	put("e.yaml", "name: e\nseeds: 1\n");
+	pid = start(LONG);
+	for (int i = 0; i < 2000 && events("started") == 0; i++)
+		nap();
+	nap();
+	kill(pid, SIGHUP);
+	cr_assert_eq(status_of(pid), 1);
+	cr_assert_eq(events("interrupted"), 1);
+	signal(SIGHUP, SIG_IGN);
+	pid = start(LONG);
+	signal(SIGHUP, SIG_DFL);
+	for (int i = 0; i < 2000 && events("started") < 2; i++)
+		nap();
+	kill(pid, SIGHUP);
+	for (int i = 0; i < 10; i++)
+		nap();
+	cr_assert_eq(kill(pid, 0), 0, "it ended");
+	cr_assert_eq(events("interrupted"), 1);
+	kill(pid, SIGTERM);
+	cr_assert_eq(status_of(pid), 1);
 }
 
 /* A file from the future, as after a clock that was set back, and one from long ago. */

@@ -68,6 +68,23 @@ Test(pack, a_packed_file_that_was_damaged_is_refused)
 	cr_assert_eq(ebb("pack sent --undo"), 2);
 }
 
+/* The index of another run, or the only copy of other trials, is not overwritten. */
+Test(pack, another_run_is_not_overwritten)
+{
+	run("run algorithm=grpo seeds=1 " SHORT "--out a");
+	run("run algorithm=dapo seeds=1 " SHORT "--out b");
+	run("pack a --out sent");
+	cr_assert_eq(ebb("pack a --out b"), 2);
+	says("run directory of its own");
+	cr_assert_eq(ebb("pack b --out sent"), 2);
+	says("holds another packed run");
+	run("pack a --out sent");
+	run("status b");
+	says("dapo");
+	run("status sent");
+	says("grpo");
+}
+
 Test(pack, a_run_at_work_is_not_packed)
 {
 	pid_t pid = start_long_run();

@@ -271,6 +271,16 @@ static int end_of(const struct terminal *t)
 }
 
 /* Columns go before anything is cut, and no line is wider than the terminal. */
+/* Without a row there is nothing to draw: no empty frames. */
+Test(runs, watch_says_what_has_no_rows)
+{
+	run("run algorithm=grpo seeds=1 " SHORT "--out r");
+	shell("rm -r r/trials r/checkpoints");
+	run("watch r --once");
+	says("no rows yet of actor/entropy, reward/mean");
+	says_not("\xe2\x94\x94"); /* the corner of a frame */
+}
+
 Test(runs, status_fits_a_narrow_terminal)
 {
 	static const int wide[] = {100, 80, 64};
@@ -442,6 +452,21 @@ Test(runs, verify_agrees_or_names_the_first_difference)
 	says("no state of trial");
 	says("there are states of step");
 	free(line);
+	left_nothing();
+}
+
+/* A trial that was made longer begins at the states of the shorter one. */
+Test(runs, verify_from_a_state_of_the_shorter_trial)
+{
+	run("run algorithm=grpo seeds=1 " SHORT "record.states=2 --out r");
+	run("run algorithm=grpo seeds=1 " TINY "train.steps=10 record.states=2 --out r");
+	says("goes on from step 6");
+	run("verify r --from 4");
+	says("the trial agrees bit for bit");
+	run("verify r --from 8");
+	says("the trial agrees bit for bit");
+	cr_assert_eq(ebb("verify r --from 5"), 2);
+	says("no state of trial");
 	left_nothing();
 }
 

@@ -16,7 +16,8 @@
 #include "synthetic.h"
 
 #define MADE_POSITIONS 13
-#define MADE_MOST      16 /* arms, and seeds */
+#define MADE_BINS      96 /* of 0.5 from -24 on */
+#define MADE_MOST      20 /* arms, and seeds */
 
 static const struct ebb_task_rows made_task = {.name = "chain"};
 static const struct ebb_catalog made_catalog = {.task = &made_task, .n_tasks = 1};
@@ -27,6 +28,8 @@ struct made_plan {
 	int unfinished_arm, unfinished_seed; /* -1: none */
 	int diverged_arm, diverged_seed;     /* -1: none; stops at half of the steps */
 	int short_arm, short_seed;           /* -1: none; one step less, yet complete */
+	const char *const (*numbers)[2]; /* values of entropy.coef and clip.high, null: not swept (n_arms) */
+	const char *const *algorithm;    /* null: the label                                        (n_arms) */
 };
 
 enum {
@@ -46,6 +49,12 @@ enum {
 	MR_ACCURACY,
 	MR_SHORTCUT,
 	MR_POSITION,
+	MR_COUNT,
+	MR_MEAN,
+	MR_VARIANCE,
+	MR_KURTOSIS,
+	MR_SNAPSHOT,
+	MR_HISTOGRAM,
 	MR_FIELDS
 };
 
@@ -70,6 +79,14 @@ static const struct ebb_field made_fields[MR_FIELDS] = {
 			 EBB_F64_ELEMENT},
 	[MR_POSITION] = {"position/entropy", "nats", "entropy by position", "", EBB_AXIS_STEP, EBB_F64_ELEMENT,
 			 1, {MADE_POSITIONS}, {"response position"}},
+	[MR_COUNT] = {"position/count", "responses", "that long", "", EBB_AXIS_STEP, EBB_F64_ELEMENT,
+		      1, {MADE_POSITIONS}, {"response position"}},
+	[MR_MEAN] = {"logits/mean", "logit", "mean", "", EBB_AXIS_STEP, EBB_F64_ELEMENT},
+	[MR_VARIANCE] = {"logits/variance", "logit^2", "variance", "", EBB_AXIS_STEP, EBB_F64_ELEMENT},
+	[MR_KURTOSIS] = {"logits/kurtosis", "", "excess kurtosis", "", EBB_AXIS_STEP, EBB_F64_ELEMENT},
+	[MR_SNAPSHOT] = {"axis/snapshot", "steps", "batches", "", EBB_AXIS_SNAPSHOT, EBB_F64_ELEMENT},
+	[MR_HISTOGRAM] = {"snapshot/logit_histogram", "share", "raw logits", "", EBB_AXIS_SNAPSHOT,
+			  EBB_F64_ELEMENT, 1, {MADE_BINS}, {"bin"}},
 };
 /* clang-format on */
 
@@ -97,10 +114,38 @@ static inline double made_tokens(int arm, int seed, int step)
 	return (step + 1) * (1600.0 + 20.0 * seed + 5.0 * arm);
 }
 
+/* Logits are normal, of 200 000 each time: what is rarer falls into no bin. */
+static inline double made_logit_mean(int arm, int step)
+{
+	return -2.0 - 0.02 * step + 0.3 * arm;
+}
+
+static inline double made_logit_sd(int step)
+{
+	return 4.8 - 0.02 * step;
+}
+
+static int made_snapshot(struct ebb_writer *w, int arm, int step, struct ebb_err *err)
+{
+	double at = step, bin[MADE_BINS], mean = made_logit_mean(arm, step), sd = made_logit_sd(step),
+	       below = 0.0, upto;
+
+	for (int i = 0; i < MADE_BINS; i++) {
+		upto = i + 1 < MADE_BINS
+			       ? 0.5 * erfc(-(0.5 * (i + 1) - 24.0 - mean) / (sd * sqrt(2.0)))
+			       : 1.0;
+		bin[i] = round((upto - below) * 2e5) / 2e5;
+		below = upto;
+	}
+	ebb_writer_set(w, MR_SNAPSHOT, &at);
+	ebb_writer_set(w, MR_HISTOGRAM, bin);
+	return ebb_writer_row(w, EBB_AXIS_SNAPSHOT, err);
+}
+
 static int made_step(struct ebb_writer *w, int arm, int seed, int step, struct ebb_err *err)
 {
 	double h = made_value(arm, seed, step, step, MADE_ENTROPY), position[MADE_POSITIONS], u,
-	       share;
+	       share, count[MADE_POSITIONS];
 	const struct {
 		int field;
 		double x;
@@ -114,16 +159,24 @@ static int made_step(struct ebb_writer *w, int arm, int seed, int step, struct e
 		{MR_ROLLOUTS, 128.0 * (step + 1)},
 		{MR_SECONDS, 0.4 * (step + 1) * (1.0 + 0.1 * seed)},
 		{MR_SHORTCUT, 0.26 * exp(-0.05 * step)},
+		{MR_MEAN, made_logit_mean(arm, step)},
+		{MR_VARIANCE, made_logit_sd(step) * made_logit_sd(step)},
+		{MR_KURTOSIS, 0.1 * arm},
 	};
 	int rc;
 
 	for (size_t i = 0; i < sizeof one / sizeof one[0]; i++)
 		ebb_writer_set(w, one[i].field, &one[i].x);
-	for (int i = 0; i < MADE_POSITIONS; i++)
+	for (int i = 0; i < MADE_POSITIONS; i++) {
 		position[i] = h * (0.4 + 2.2 * (i == 0) + 1.6 * (i == 11));
-	if (step > 10) /* by now nobody writes so much */
+		count[i] = i + 1 < MADE_POSITIONS ? 64.0 : 2.0;
+	}
+	if (step > 10) { /* by now nobody writes so much */
 		position[MADE_POSITIONS - 1] = NAN;
+		count[MADE_POSITIONS - 1] = 0.0;
+	}
 	ebb_writer_set(w, MR_POSITION, position);
+	ebb_writer_set(w, MR_COUNT, count);
 	rc = ebb_writer_row(w, EBB_AXIS_STEP, err);
 	for (int k = 0; k < 2 && rc == 0; k++) {
 		u = 2 * step + k;
@@ -165,6 +218,8 @@ static int made_trial(const struct made_plan *p, const struct ebb_options *o, in
 	for (s = 0; s < steps && rc == 0; s++) {
 		if (s % p->every == 0)
 			rc = made_eval(w, arm, seed, s, err);
+		if (rc == 0 && s % (2 * p->every) == 0)
+			rc = made_snapshot(w, arm, s, err);
 		if (rc == 0)
 			rc = made_step(w, arm, seed, s, err);
 	}
@@ -182,7 +237,7 @@ static int made_trial(const struct made_plan *p, const struct ebb_options *o, in
 static void made_run(const struct made_plan *p)
 {
 	static struct ebb_arm arm[MADE_MOST];
-	static struct ebb_setting axis[MADE_MOST];
+	static struct ebb_setting axis[MADE_MOST][3];
 	static struct ebb_plan plan[MADE_MOST * MADE_MOST];
 	static uint64_t seed[MADE_MOST];
 	static int plan_of[MADE_MOST * MADE_MOST];
@@ -201,9 +256,15 @@ static void made_run(const struct made_plan *p)
 	int a, s, i;
 
 	for (a = 0; a < p->n_arms; a++) {
-		axis[a] = (struct ebb_setting){(char *)"algorithm", (char *)p->label[a]};
-		arm[a] = (struct ebb_arm){
-			.label = (char *)p->label[a], .axis = &axis[a], .n_axes = 1};
+		axis[a][0] = (struct ebb_setting){
+			(char *)"algorithm", (char *)(p->algorithm ? p->algorithm : p->label)[a]};
+		for (i = 0; i < 2 && p->numbers != NULL; i++)
+			axis[a][1 + i] =
+				(struct ebb_setting){(char *)(i ? "clip.high" : "entropy.coef"),
+						     (char *)p->numbers[a][i]};
+		arm[a] = (struct ebb_arm){.label = (char *)p->label[a],
+					  .axis = axis[a],
+					  .n_axes = p->numbers ? 3 : 1};
 		ebb_options_init(&arm[a].options, &made_catalog);
 		snprintf(arm[a].options.algorithm, sizeof arm[a].options.algorithm, "%s",
 			 p->label[a]);

@@ -65,7 +65,7 @@ Test(errors, many_in_one_pass)
 		      {10, 12, "did you mean 'grpo'"}, {11, 15, "true or false"},
 		      {13, 3, "built-in"}, {14, 13, "made from itself"}, {14, 23, "task.slip"},
 		      {15, 13, "made from itself"}, {17, 9, "'zip' must be a mapping"},
-		      {18, 3, "did you mean 'algorithm'"}, {18, 25, "did you mean 'beta'"},
+		      {18, 8, "did you mean 'algorithm'"}, {18, 25, "did you mean 'beta'"},
 		      {19, 7, "needs n"}, {20, 9, "list"}, {21, 11, "value 1 twice"},
 		      {21, 14, "[1,1000]"}, {22, 14, "empty list"}, {23, 8, "holds 1 twice"},
 		      {24, 1, "first at line 23"}, {25, 10, "list"}, {26, 10, "text"});

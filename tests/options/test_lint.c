@@ -320,6 +320,19 @@ Test(lint, one_finding_of_many_arms_is_one_warning)
 	done(&r);
 }
 
+/* A row of algorithms: is meant for what its preset is meant for, however many rows lie between. */
+Test(lint, rows_have_the_updates_of_their_preset)
+{
+	struct reading r;
+
+	LINT(&r, "algorithms:\n  slow: {from: dapo, lr: 1e-4}\n  slower: {from: slow, lr: 1e-5}\n"
+		 "algorithm: slower\ntrain: {minibatches: 2}\n");
+	cr_expect(found(&r, EBB_WARNING, 5, 9,
+			"algorithm slower (from dapo) is meant for 16 updates a rollout batch and "
+			"takes 2"));
+	done(&r);
+}
+
 Test(lint, long_lists_of_arms_are_cut)
 {
 	struct reading r;

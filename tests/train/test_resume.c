@@ -94,8 +94,8 @@ static char *record_of(const struct ebb_options *o, const char *name)
 	return ebb_xprintf("%s/%s/trials/%s.h5", dir, name, id);
 }
 
-static void same_record(const struct ebb_options *a, const char *run_a,
-			const struct ebb_options *b, const char *run_b, const char *what)
+static void same_record(const struct ebb_options *a, const char *run_a, const struct ebb_options *b,
+			const char *run_b, const char *what)
 {
 	char *path_a = record_of(a, run_a), *path_b = record_of(b, run_b);
 	struct ebb_err err = EBB_ERR_INIT;
@@ -103,8 +103,9 @@ static void same_record(const struct ebb_options *a, const char *run_a,
 
 	cr_assert_eq(ebb_differ(path_a, path_b, &d, &err), 0, "%s: %s", what, err.text);
 	cr_assert_gt(d.compared, 60, "%s: %lld datasets", what, (long long)d.compared);
-	cr_expect_eq(d.differing + d.only_a + d.only_b, 0, "%s: %lld differ, first %s at step %lld: %s",
-		     what, (long long)d.differing, d.first, (long long)d.first_step, d.values);
+	cr_expect_eq(d.differing + d.only_a + d.only_b, 0,
+		     "%s: %lld differ, first %s at step %lld: %s", what, (long long)d.differing,
+		     d.first, (long long)d.first_step, d.values);
 	free(path_a);
 	free(path_b);
 }
@@ -164,7 +165,10 @@ static void survives_kills(const char *settings, unsigned seed)
 
 /* Every stage of the machine and every kind of slow state, each a trial of its own. */
 #define KILLED(name, settings)                                                                     \
-	Test(resume, killed_##name) { survives_kills(settings, (unsigned)__LINE__); }
+	Test(resume, killed_##name)                                                                \
+	{                                                                                          \
+		survives_kills(settings, (unsigned)__LINE__);                                      \
+	}
 
 KILLED(plain, "train.epochs=2")
 KILLED(stale, "sample.mismatch=stale sample.stale=2 tis.kind=token-trunc")
@@ -223,7 +227,8 @@ Test(resume, interrupted_and_continued)
 
 Test(resume, extended)
 {
-	struct ebb_options shorter = options_of("train.steps=3"), longer = options_of("train.steps=6");
+	struct ebb_options shorter = options_of("train.steps=3"),
+			   longer = options_of("train.steps=6");
 	struct ebb_solo solo = {.from_step = 3};
 	char id[EBB_ID_MAX];
 
@@ -297,6 +302,148 @@ Test(resume, branch)
 	free(base);
 }
 
+/* Weights of a branch as a trial of these options would begin with; the caller frees them. */
+static float *branch_of(const struct ebb_options *o, const char *from, struct ebb_err *err)
+{
+	struct ebb_weights w = {0};
+	struct ebb_branch branch;
+	struct ebb_lab lab;
+	char *base = base_dir();
+	float *flat = NULL;
+
+	cr_assert(ebb_branch_parse(from, &branch), "%s", from);
+	cr_assert_eq(ebb_lab_open(&lab, o, err), 0);
+	cr_assert_eq(ebb_weights_init(&w, &lab.layout, lab.ops, err), 0);
+	if (ebb_branch_check(&branch, err) == 0 &&
+	    ebb_branch_weights(&branch, base, &w, NULL, err) == 0) {
+		flat = ebb_xcalloc(lab.layout.n_floats, sizeof *flat);
+		memcpy(flat, w.flat, lab.layout.n_floats * sizeof *flat);
+	}
+	ebb_weights_release(&w);
+	ebb_lab_close(&lab);
+	free(base);
+	return flat;
+}
+
+/* At a kept state, from the trial's end and from its middle: the weights of the trial in one go. */
+Test(resume, branch_at_kept_state)
+{
+	struct ebb_options kept = options_of("record.states=2 record.last=true"),
+			   bare = options_of("record.last=false");
+	struct ebb_err err = EBB_ERR_INIT;
+	char id[EBB_ID_MAX];
+
+	run_fully(&kept, "kept");
+	run_fully(&bare, "bare");
+	ebb_options_id(&kept, ebb_task_catalog(), id);
+	for (int step = 2; step <= 4; step += 2) {
+		char *a = ebb_xprintf("%s/kept/%s@%d", dir, id, step),
+		     *b = ebb_xprintf("%s/bare/%s@%d", dir, id, step);
+		float *x = branch_of(&kept, a, &err), *y;
+
+		cr_assert_not_null(x, "%s", err.text);
+		y = branch_of(&bare, b, &err);
+		cr_assert_not_null(y, "%s", err.text);
+		cr_expect_eq(memcmp(x, y, sizeof *x * 1000), 0, "step %d", step);
+		free(x);
+		free(y);
+		free(a);
+		free(b);
+	}
+}
+
+/* Stop a trial after it has kept the state of step 2. */
+static void stop_after_two(const struct ebb_options *o, const char *name)
+{
+	ebb_stop_requested = 1;
+	for (int i = 0; i < 3; i++) {
+		struct ebb_solo part = {.from_step = -1};
+
+		cr_assert_eq(run_into(o, name, &part), EBB_ESTOP);
+	}
+	ebb_stop_requested = 0;
+}
+
+Test(resume, branch_from_unfinished)
+{
+	struct ebb_options o = options_of("record.states=2"), wide = options_of("model.width=32");
+	struct ebb_err err = EBB_ERR_INIT;
+	char id[EBB_ID_MAX], *from, *later;
+	float *x, *y;
+
+	run_fully(&o, "whole");
+	stop_after_two(&o, "part");
+	ebb_options_id(&o, ebb_task_catalog(), id);
+	from = ebb_xprintf("%s/part/%s@2", dir, id);
+	later = ebb_xprintf("%s/part/%s@3", dir, id);
+	x = branch_of(&o, from, &err);
+	cr_assert_not_null(x, "%s", err.text);
+	cr_expect_null(branch_of(&o, later, &err));
+	cr_expect_not_null(strstr(err.text, "not finished there"), "%s", err.text);
+	cr_expect_not_null(strstr(err.text, "of step 2"), "%s", err.text);
+	err = (struct ebb_err)EBB_ERR_INIT;
+	cr_expect_null(branch_of(&wide, from, &err));
+	cr_expect_not_null(strstr(err.text, "another shape"), "%s", err.text);
+	free(from);
+	from = ebb_xprintf("%s/whole/%s@2", dir, id);
+	y = branch_of(&o, from, &err);
+	cr_assert_not_null(y, "%s", err.text);
+	cr_expect_eq(memcmp(x, y, sizeof *x * 1000), 0);
+	free(x);
+	free(y);
+	free(from);
+	free(later);
+}
+
+/* A trial that itself began from another one: what it began from is found by its record. */
+Test(resume, branch_of_branch)
+{
+	struct ebb_options first = options_of("record.last=false"), second, third;
+	struct ebb_err err = EBB_ERR_INIT;
+	char id[EBB_ID_MAX], *base = base_dir(), *line = ebb_xprintf("rm -r %s", base);
+	float *x;
+
+	run_fully(&first, "first");
+	second = third = first;
+	ebb_options_id(&first, ebb_task_catalog(), id);
+	snprintf(second.pretrain.from, EBB_STR_MAX, "%s/first/%s@2", dir, id);
+	run_fully(&second, "second");
+	ebb_options_id(&second, ebb_task_catalog(), id);
+	snprintf(third.pretrain.from, EBB_STR_MAX, "%s/second/%s@1", dir, id);
+	cr_assert_eq(system(line), 0); /* the whole chain again, without cached bases */
+	x = branch_of(&third, third.pretrain.from, &err);
+	cr_expect_not_null(x, "%s", err.text);
+	free(x);
+	free(line);
+	free(base);
+}
+
+/* Keeping states apart must not put off the one that a kill needs. */
+Test(resume, kept_states_do_not_stand_in_for_the_latest)
+{
+	struct ebb_options o = options_of("train.steps=20000 record.states=1 run.checkpoint_s=0.3");
+	char id[EBB_ID_MAX], *latest, *to = run_dir("kept");
+	pid_t pid = fork();
+	int status;
+
+	cr_assert_geq(pid, 0);
+	if (pid == 0) {
+		struct ebb_solo solo = {.from_step = -1};
+
+		run_into(&o, "kept", &solo);
+		_exit(0);
+	}
+	ebb_options_id(&o, ebb_task_catalog(), id);
+	latest = ebb_state_path(to, id, -1);
+	for (int i = 0; i < 1000 && !ebb_file_exists(latest); i++)
+		nanosleep(&(struct timespec){0, 10 * 1000 * 1000}, NULL);
+	cr_expect(ebb_file_exists(latest), "no checkpoint in 10 s");
+	kill(pid, SIGKILL);
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	free(latest);
+	free(to);
+}
+
 /* ---- what cannot be taken up ---- */
 
 static void damage(const char *path, long at)
@@ -336,5 +483,11 @@ static void begins_again(const char *suffix, long at)
 	free(path);
 }
 
-Test(resume, damaged_state) { begins_again(".h5", 5000); }
-Test(resume, damaged_journal) { begins_again(".rows", 700); }
+Test(resume, damaged_state)
+{
+	begins_again(".h5", 5000);
+}
+Test(resume, damaged_journal)
+{
+	begins_again(".rows", 700);
+}

@@ -1,4 +1,4 @@
-#include "command/resolved.h"
+#include "analysis/resolved.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* The resolved definition as a run keeps it (its index, resolved.yaml): for every arm the options
  * that differ from the built-in defaults, as texts. Read back without today's tables, so that runs
  * of other versions can be compared by what they recorded. */
-#ifndef EBB_COMMAND_RESOLVED_H
-#define EBB_COMMAND_RESOLVED_H
+#ifndef EBB_ANALYSIS_RESOLVED_H
+#define EBB_ANALYSIS_RESOLVED_H
 
 #include "options/definition.h"
 

@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""Run the default-size experiments, draw the gallery and write the tables of docs/results.md anew.
+
+    regenerate.py EBB [--runs DIR] [NAME ...]
+
+Finished trials in DIR (data/runs) are kept, so a second call only draws. In docs/results.md a table
+stands between "<!-- claims NAME -->" or "<!-- compare NAME METRIC -->" and "<!-- end -->"; what
+surrounds the tables is written by hand.
+"""
+import argparse, re, shutil, subprocess, sys, tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PICTURES = {
+    "quickstart": ["accuracy", "clip"],
+    "entropy-collapse": ["entropy", "accuracy-difference", "accuracy-final", "reward-vs-entropy",
+                         "entropy-by-position", "entropy-heat", "logit-histogram", "time-to-collapse"],
+    "entropy-coefficient": ["entropy", "entropy-final", "accuracy-final"],
+    "exploration": ["accuracy", "accuracy-final", "entropy-heat"],
+    "gipo-decay": ["accuracy-final"],
+    "annealing": ["accuracy", "accuracy-difference", "task/shortcut_frac"],
+}
+
+
+def ebb(exe, *words, **more):
+    return subprocess.run([exe, *words], check=True, text=True, **more)
+
+
+def tables(exe, text, runs):
+    """Replace what stands between the marks."""
+    def fill(mark):
+        kind, name, *metric = mark[1].split()
+        if name not in runs:
+            return mark[0]
+        words = [kind, str(runs[name]), "--markdown"] + (["--metric", metric[0]] if metric else [])
+        out = ebb(exe, *words, stdout=subprocess.PIPE).stdout
+        return f"<!-- {mark[1]} -->\n{out.strip()}\n<!-- end -->"
+    return re.sub(r"<!-- ((?:claims|compare) [^>]*?) -->\n.*?<!-- end -->", fill, text, flags=re.S)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("ebb")
+    parser.add_argument("--runs", default=ROOT / "data" / "runs", type=Path)
+    parser.add_argument("name", nargs="*")
+    args = parser.parse_args()
+    exe = str(Path(args.ebb).resolve())
+    unknown = set(args.name) - set(PICTURES)
+    if unknown:
+        sys.exit(f"regenerate.py: no pictures of {', '.join(sorted(unknown))}; known: {', '.join(PICTURES)}")
+    gallery, runs = ROOT / "plots" / "gallery", {}
+    for name in args.name or PICTURES:
+        runs[name] = (args.runs / name).resolve()
+        ebb(exe, "run", str(ROOT / "experiments" / f"{name}.yaml"), "--out", str(runs[name]))
+        with tempfile.TemporaryDirectory() as folder:
+            ebb(exe, "plot", str(runs[name]), *PICTURES[name], "--out", folder,
+                stdout=subprocess.DEVNULL)
+            for picture in Path(folder).glob("*.png"):
+                shutil.copy(picture, gallery / f"{name}-{picture.name}")
+    page = ROOT / "docs" / "results.md"
+    page.write_text(tables(exe, page.read_text(), runs))
+
+
+if __name__ == "__main__":
+    main()
