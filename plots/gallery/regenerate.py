@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run the default-size experiments, draw the gallery and write the tables of docs/results.md anew.
 
-    regenerate.py EBB [--runs DIR] [NAME ...]
+    regenerate.py EBB [--runs DIR] [NAME ...]          (make results)
 
 Finished trials in DIR (data/runs) are kept, so a second call only draws. In docs/results.md a table
 stands between "<!-- claims NAME -->" or "<!-- compare NAME METRIC -->" and "<!-- end -->"; what
@@ -23,7 +23,7 @@ PICTURES = {
 
 
 def ebb(exe, *words, **more):
-    return subprocess.run([exe, *words], check=True, text=True, **more)
+    return subprocess.run([exe, *words], check=True, text=True, cwd=ROOT, **more)
 
 
 def tables(exe, text, runs):
@@ -41,7 +41,8 @@ def tables(exe, text, runs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("ebb")
-    parser.add_argument("--runs", default=ROOT / "data" / "runs", type=Path)
+    parser.add_argument("--runs", default=Path("data/runs"), type=Path,
+                        help="below the root of the project (data/runs)")
     parser.add_argument("name", nargs="*")
     args = parser.parse_args()
     exe = str(Path(args.ebb).resolve())
@@ -50,8 +51,8 @@ def main():
         sys.exit(f"regenerate.py: no pictures of {', '.join(sorted(unknown))}; known: {', '.join(PICTURES)}")
     gallery, runs = ROOT / "plots" / "gallery", {}
     for name in args.name or PICTURES:
-        runs[name] = (args.runs / name).resolve()
-        ebb(exe, "run", str(ROOT / "experiments" / f"{name}.yaml"), "--out", str(runs[name]))
+        runs[name] = args.runs / name
+        ebb(exe, "run", f"experiments/{name}.yaml", "--out", str(runs[name]))
         with tempfile.TemporaryDirectory() as folder:
             ebb(exe, "plot", str(runs[name]), *PICTURES[name], "--out", folder,
                 stdout=subprocess.DEVNULL)

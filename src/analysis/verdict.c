@@ -329,6 +329,8 @@ const char *ebb_verdict_word(enum ebb_ruling verdict)
 
 void ebb_judgement_line(const struct ebb_judgement *j, struct ebb_buf *out)
 {
+	bool counts;
+
 	ebb_buf_printf(out, "%s: ", ebb_verdict_word(j->verdict));
 	for (const char *s = j->claim; *s; s++) /* folded claims are one line here */
 		if (!strchr(" \t\r\n", *s))
@@ -339,11 +341,18 @@ void ebb_judgement_line(const struct ebb_judgement *j, struct ebb_buf *out)
 		ebb_buf_printf(out, " (%s)", j->note);
 		return;
 	}
-	ebb_buf_printf(out, j->ratio ? " (x %.3g" : " (%+.3g", j->effect);
-	if (isfinite(j->low))
+	/* of shares the count says more than their difference */
+	counts = j->test && strcmp(j->test, EBB_SHARE_OF_SEEDS) == 0 && isfinite(j->left);
+	if (counts)
+		ebb_buf_printf(out, " (%.0f of %d seeds", j->left * j->n, j->n);
+	else
+		ebb_buf_printf(out, j->ratio ? " (x %.3g" : " (%+.3g", j->effect);
+	if (!counts && isfinite(j->low))
 		ebb_buf_printf(out, j->ratio ? " [%.3g, %.3g]" : " [%+.3g, %+.3g]", j->low,
 			       j->high);
 	if (isfinite(j->p_holm))
 		ebb_buf_printf(out, ", %sp %.1g", j->p_holm > j->p ? "Holm " : "", j->p_holm);
-	ebb_buf_printf(out, ", N = %d%s)", j->n, j->few ? ", few" : "");
+	if (!counts)
+		ebb_buf_printf(out, ", N = %d", j->n);
+	ebb_buf_puts(out, j->few ? ", few)" : ")");
 }

@@ -25,6 +25,7 @@
 #include "analysis/claim.h"
 
 #define EBB_SEEDS_FULL 8 /* fewer are marked */
+#define EBB_SHARE_OF_SEEDS "share of seeds" /* a test that counts seeds */
 
 enum ebb_ruling {
 	EBB_REPRODUCED,

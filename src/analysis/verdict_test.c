@@ -367,7 +367,7 @@ static void choose(struct ebb_test *t, struct ebb_judgement *j, const struct ebb
 		return;
 	if (kind == EBB_CLAIM_SHARE && margin < 0) {
 		t->kind = EBB_TEST_SHARE;
-		j->test = "share of seeds";
+		j->test = EBB_SHARE_OF_SEEDS;
 	} else if (kind == EBB_CLAIM_TREND &&
 		   mean_of(e->value[sides->right].v, e->n_seeds) == 0.0) {
 		t->kind = EBB_TEST_PAGE;

@@ -50,7 +50,7 @@ static const struct ebb_figure figures[] = {
 	 {{"eval/accuracy", "accuracy (share of samples right)"}}, EBB_FREE, EBB_FREE},
 	{&ebb_heat_kind, {"entropy-heat", "Entropy by training step and position"},
 	 {{"position/entropy", ""}}, 0, EBB_FREE},
-	{&ebb_histogram_kind, {"logit-histogram", "Raw logits at the beginning and at the end"},
+	{&ebb_histogram_kind, {"logit-histogram", "Raw logits in the first and the last snapshot"},
 	 {{"snapshot/logit_histogram", ""}}, 0, EBB_FREE},
 	{&ebb_survival_kind, {"time-to-collapse", "Time to entropy collapse"},
 	 {{"actor/entropy", ""}}, 0, 1},

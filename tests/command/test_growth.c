@@ -350,6 +350,7 @@ Test(growth, a_hangup_saves_and_nohup_ignores_it)
 {
 	pid_t pid;
 
+	signal(SIGHUP, SIG_DFL); /* the tests themselves may run under nohup */
 	put("e.yaml", "name: e\nseeds: 1\n");
 	pid = start(LONG);
 	for (int i = 0; i < 2000 && events("started") == 0; i++)
