@@ -3,6 +3,7 @@
 #   P panels, N arms          YLABEL[p] YMIN[p] YMAX[p]   of panel p; XMAX
 #   LABEL[k] STYLE[k]         of arm k; EVERY[k] rows between markers
 #   MEAN[(p-1)*N+k]           block: x mean low high n
+#   BAND[(p-1)*N+k]           block: x low high, cut at the frame
 #   SEEDS[(p-1)*N+k]          block: x value, an empty line between seeds
 #   LOST[j] LOST_STYLE[j] LOST_PANEL[j], j = 1..N_LOST   curves of trials that diverged
 #   KEY_CHARS                 letters of the longest label
@@ -38,7 +39,7 @@ do for [p=1:P] {
 	if (p == P) { set xlabel XLABEL offset 0, 0.3 }
 	plot ZERO with lines lw 1.2 lc rgb '#666666' notitle, \
 	     for [k=1:N] SEEDS[(p-1)*N+k] using (HAIRLINES ? $1 : NaN):2 with lines lw SEED_WIDTH lc rgb fade(STYLE[k], SEED_FADE) notitle, \
-	     for [k=1:N] MEAN[(p-1)*N+k] using 1:3:4 with filledcurves lc rgb COLOR[STYLE[k]] notitle, \
+	     for [k=1:N] BAND[(p-1)*N+k] using 1:2:3 with filledcurves lc rgb COLOR[STYLE[k]] notitle, \
 	     for [k=1:N] MEAN[(p-1)*N+k] using (HAIRLINES ? NaN : $1):3 with lines lw 0.7 lc rgb fade(STYLE[k], 120) notitle, \
 	     for [k=1:N] MEAN[(p-1)*N+k] using (HAIRLINES ? NaN : $1):4 with lines lw 0.7 lc rgb fade(STYLE[k], 120) notitle, \
 	     for [j=1:N_LOST] LOST[j] using (LOST_PANEL[j] == p ? $1 : NaN):2 with lines lw 1.2 dt 3 lc rgb COLOR[LOST_STYLE[j]] notitle, \

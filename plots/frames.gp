@@ -51,7 +51,7 @@ do for [k=1:N] {
 	plot ZERO with lines lw 1.0 lc rgb '#666666', \
 	     for [i=1:(P == 1 ? N : 1)] MEAN[i] using 1:(P == 1 && i != k ? $2 : NaN) with lines lw 0.7 lc rgb '#c4c4c4', \
 	     for [p=1:P] SEEDS[(p-1)*N+k] using 1:2 with lines lw SEED_WIDTH lc rgb fade(p, SEED_FADE), \
-	     for [p=1:P] MEAN[(p-1)*N+k] using 1:3:4 with filledcurves lc rgb COLOR[p], \
+	     for [p=1:P] BAND[(p-1)*N+k] using 1:2:3 with filledcurves lc rgb COLOR[p], \
 	     for [j=1:N_LOST] LOST[j] using (LOST_ARM[j] == k ? $1 : NaN):2 with lines lw 1.2 dt 3 lc rgb COLOR[LOST_PANEL[j]], \
 	     for [p=1:P] MEAN[(p-1)*N+k] using 1:2 with lines lw 2.2 lc rgb COLOR[p]
 	unset for [i=1:N_CAPTION] label 9+i

@@ -1,12 +1,8 @@
 /* From the text of a claim to its tree: a recursive descent over the grammar of docs/claims.md. */
-#include "analysis/claim.h"
-
 #include <ctype.h>
-#include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/buf.h"
+#include "analysis/claim_scan.h"
 #include "base/near.h"
 
 /* What stands between the brackets of a function before its selectors. */
@@ -30,109 +26,8 @@ static const struct function {
 
 #define N_FUNCTIONS ((int)(sizeof function / sizeof *function))
 
-struct parser {
-	struct ebb_claim *c;
-	const char *s; /* the text  */
-	int i;         /* read so far */
-	int depth;
-	size_t words; /* bytes of c->words in use */
-	struct ebb_diag *diag;
-	char seen[4]; /* next_thing's answer */
-};
-
-static int sum(struct parser *p);
-static int comparison(struct parser *p);
-
-/* ---- letters and words ---- */
-
-/* Say what is wrong at a byte of the text. Every rule passes the -1 on, so this is said once. */
-#define FAIL(p, at, ...) (ebb_claim_error((p)->c, at, (p)->diag, __VA_ARGS__), -1)
-
-static char skip(struct parser *p)
-{
-	while (p->s[p->i] && strchr(" \t\r\n", p->s[p->i]))
-		p->i++;
-	return p->s[p->i];
-}
-
-static bool accept(struct parser *p, char c)
-{
-	if (skip(p) != c || c == 0)
-		return false;
-	p->i++;
-	return true;
-}
-
-/* What stands at the reading point, for messages; the caret below them shows the rest. */
-static const char *next_thing(struct parser *p)
-{
-	char c = skip(p);
-
-	if (c == 0)
-		return "the end";
-	if (!isgraph((unsigned char)c))
-		return "this letter";
-	memcpy(p->seen, (char[]){'\'', c, '\'', 0}, sizeof p->seen);
-	return p->seen;
-}
-
-static int expect(struct parser *p, char c, const char *after)
-{
-	if (accept(p, c))
-		return 0;
-	return FAIL(p, p->i, "expected '%c' after %s, not %s", c, after, next_thing(p));
-}
-
-static bool is_ident(char c)
-{
-	return isalnum((unsigned char)c) || c == '_';
-}
-
-/* Names of metrics and keys of options; '-' is none of theirs, but is typed for '_'. */
-static bool is_name(char c)
-{
-	return is_ident(c) || (c && strchr("./@-", c));
-}
-
-static bool is_value(char c)
-{
-	return c > ' ' && c < 0x7f && c != ',' && c != '(' && c != ')';
-}
-
-/* How many letters of a kind stand at the reading point. */
-static int span(const struct parser *p, bool (*is)(char c))
-{
-	int n = 0;
-
-	while (is(p->s[p->i + n]))
-		n++;
-	return n;
-}
-
-/* Take the next n bytes as a word of the claim. */
-static struct ebb_claim_word take(struct parser *p, int n)
-{
-	char *copy = p->c->words + p->words;
-	struct ebb_claim_word w = {p->i, copy};
-
-	memcpy(copy, p->s + p->i, (size_t)n);
-	copy[n] = 0;
-	p->words += (size_t)n + 1;
-	p->i += n;
-	return w;
-}
-
-/* Does this keyword stand next? It is then read. */
-static bool accept_keyword(struct parser *p, const char *keyword)
-{
-	int n = (int)strlen(keyword);
-
-	skip(p);
-	if (span(p, is_ident) != n || strncmp(p->s + p->i, keyword, (size_t)n) != 0)
-		return false;
-	p->i += n;
-	return true;
-}
+static int sum(struct ebb_scan *p);
+static int comparison(struct ebb_scan *p);
 
 /* ---- the tree ---- */
 
@@ -147,13 +42,13 @@ static struct ebb_claim_node blank(enum ebb_claim_kind kind, int at)
 				       .scale = EBB_SCALE_NATIVE};
 }
 
-static int add(struct parser *p, const struct ebb_claim_node *node)
+static int add(struct ebb_scan *p, const struct ebb_claim_node *node)
 {
 	struct ebb_claim *c = p->c;
 
 	if (c->n_nodes == EBB_CLAIM_NODES_MAX)
-		return FAIL(p, node->at, "more than %d numbers, operators and functions",
-			    EBB_CLAIM_NODES_MAX);
+		return EBB_SCAN_FAIL(p, node->at, "more than %d numbers, operators and functions",
+				     EBB_CLAIM_NODES_MAX);
 	if (c->n_nodes == c->node_capacity) {
 		c->node_capacity = c->node_capacity ? 2 * c->node_capacity : 16;
 		c->node = ebb_xrealloc(c->node, (size_t)c->node_capacity, sizeof *c->node);
@@ -162,73 +57,13 @@ static int add(struct parser *p, const struct ebb_claim_node *node)
 	return c->n_nodes++;
 }
 
-static int join(struct parser *p, enum ebb_claim_kind kind, int at, int left, int right)
+static int join(struct ebb_scan *p, enum ebb_claim_kind kind, int at, int left, int right)
 {
 	struct ebb_claim_node node = blank(kind, at);
 
 	node.left = left;
 	node.right = right;
 	return add(p, &node);
-}
-
-/* ---- numbers ---- */
-
-/* Bytes of the number at the reading point: digits, a point, an exponent. 0: none stands there. */
-static int number_span(const struct parser *p)
-{
-	const char *s = p->s + p->i, *e = s;
-	int digits = 0;
-
-	for (; isdigit((unsigned char)*e) || *e == '.'; e++)
-		digits += *e != '.';
-	if (digits == 0)
-		return 0;
-	if (*e == 'e' || *e == 'E') {
-		const char *x = e + 1 + (e[1] == '-' || e[1] == '+');
-
-		if (isdigit((unsigned char)*x))
-			for (e = x; isdigit((unsigned char)*e); e++)
-				;
-	}
-	return (int)(e - s);
-}
-
-/* Read the number at the reading point; 0, or -1 where it is none. */
-static int number(struct parser *p, double *x)
-{
-	int n = number_span(p), at = p->i;
-	struct ebb_claim_word w;
-	char *end;
-
-	if (n == 0)
-		return FAIL(p, p->i, "expected a number");
-	w = take(p, n);
-	if (p->s[p->i] == '%')
-		return FAIL(p, p->i, "'%%' is not known here: write 40 %% as 0.4");
-	*x = strtod(w.text, &end);
-	if (*end || is_ident(p->s[p->i]))
-		return FAIL(p, at, "'%.40s' is no number; write it like 0.5 or 1e-3", w.text);
-	if (!isfinite(*x))
-		return FAIL(p, at, "%.40s is too large a number", w.text);
-	if (*x == 0.0 && strcspn(w.text, "123456789") < strcspn(w.text, "eE"))
-		return FAIL(p, at, "%.40s is too small a number", w.text);
-	return 0;
-}
-
-/* A whole number from low on, as a named argument takes it. */
-static int whole_number(struct parser *p, const char *key, double low, double *x)
-{
-	int at;
-
-	skip(p);
-	at = p->i;
-	if (number_span(p) == 0)
-		return FAIL(p, at, "%s= needs a whole number from %g on", key, low);
-	if (number(p, x) < 0)
-		return -1;
-	if (*x < low || *x != floor(*x) || *x > 1e15)
-		return FAIL(p, at, "%s= needs a whole number from %g on", key, low);
-	return 0;
 }
 
 /* ---- arguments by name ---- */
@@ -254,30 +89,30 @@ static bool scale_of(const char *word, enum ebb_scale *scale)
 	return false;
 }
 
-static int read_scale(struct parser *p, const char *what, enum ebb_scale *scale)
+static int read_scale(struct ebb_scan *p, const char *what, enum ebb_scale *scale)
 {
 	struct ebb_claim_word w;
 
-	skip(p);
-	w = take(p, span(p, is_ident));
+	ebb_scan_skip(p);
+	w = ebb_scan_take(p, ebb_scan_span(p, ebb_scan_is_ident));
 	if (!scale_of(w.text, scale))
-		return FAIL(p, w.at, "%s is step, update, rollouts or tokens, not '%.40s'", what,
-			    w.text);
+		return EBB_SCAN_FAIL(p, w.at, "%s is step, update, rollouts or tokens, not '%.40s'",
+				     what, w.text);
 	return 0;
 }
 
-static int selector(struct parser *p, struct ebb_claim_node *node, struct ebb_claim_word key)
+static int selector(struct ebb_scan *p, struct ebb_claim_node *node, struct ebb_claim_word key)
 {
 	struct ebb_claim *c = p->c;
 	int n, last = -1;
 
-	skip(p);
-	n = span(p, is_value);
+	ebb_scan_skip(p);
+	n = ebb_scan_span(p, ebb_scan_is_value);
 	if (n == 0)
-		return FAIL(p, p->i, "%.40s= needs a value", key.text);
+		return EBB_SCAN_FAIL(p, p->i, "%.40s= needs a value", key.text);
 	for (int i = node->select; i >= 0; i = c->select[i].next) {
 		if (strcmp(c->select[i].key.text, key.text) == 0)
-			return FAIL(p, key.at, "'%.40s' is selected twice", key.text);
+			return EBB_SCAN_FAIL(p, key.at, "'%.40s' is selected twice", key.text);
 		last = i;
 	}
 	if (c->n_selects == c->select_capacity) {
@@ -285,46 +120,47 @@ static int selector(struct parser *p, struct ebb_claim_node *node, struct ebb_cl
 		c->select = ebb_xrealloc(c->select, (size_t)c->select_capacity, sizeof *c->select);
 	}
 	*(last < 0 ? &node->select : &c->select[last].next) = c->n_selects;
-	c->select[c->n_selects++] = (struct ebb_claim_select){key, take(p, n), -1};
+	c->select[c->n_selects++] = (struct ebb_claim_select){key, ebb_scan_take(p, n), -1};
 	return 0;
 }
 
-static int argument(struct parser *p, const struct function *f, struct ebb_claim_node *node)
+static int argument(struct ebb_scan *p, const struct function *f, struct ebb_claim_node *node)
 {
 	struct ebb_claim_word key;
 	enum ebb_scale scale;
 	double x;
 	int n;
 
-	skip(p);
-	n = span(p, is_name);
-	key = take(p, n);
-	if (n == 0 || skip(p) != '=' || p->s[p->i + 1] == '=')
-		return FAIL(p, key.at, "expected key=value, like algorithm=NAME; %s", f->usage);
+	ebb_scan_skip(p);
+	n = ebb_scan_span(p, ebb_scan_is_name);
+	key = ebb_scan_take(p, n);
+	if (n == 0 || ebb_scan_skip(p) != '=' || p->s[p->i + 1] == '=')
+		return EBB_SCAN_FAIL(p, key.at, "expected key=value, like algorithm=NAME; %s",
+				     f->usage);
 	p->i++;
 	if (strcmp(key.text, "window") == 0 && f->takes & WINDOW) {
 		if (node->window)
-			return FAIL(p, key.at, "'window' is given twice");
-		if (whole_number(p, key.text, 1, &x) < 0)
+			return EBB_SCAN_FAIL(p, key.at, "'window' is given twice");
+		if (ebb_scan_whole(p, key.text, 1, &x) < 0)
 			return -1;
 		node->window = x > 1e9 ? 1000000000 : (int)x;
 		return 0;
 	}
 	if (strcmp(key.text, "axis") == 0 && f->takes & AXIS) {
 		if (node->scale != EBB_SCALE_NATIVE)
-			return FAIL(p, key.at, "'axis' is given twice");
+			return EBB_SCAN_FAIL(p, key.at, "'axis' is given twice");
 		return read_scale(p, "axis=", &node->scale);
 	}
 	if (scale_of(key.text, &scale) && f->takes & POSITION) {
 		if (node->scale != EBB_SCALE_NATIVE)
-			return FAIL(p, key.at, "%s() has one place already", f->name);
+			return EBB_SCAN_FAIL(p, key.at, "%s() has one place already", f->name);
 		node->scale = scale;
-		return whole_number(p, key.text, 0, &node->number);
+		return ebb_scan_whole(p, key.text, 0, &node->number);
 	}
 	if ((strcmp(key.text, "above") == 0 || strcmp(key.text, "below") == 0) &&
 	    f->takes & THRESHOLD) {
 		if (node->left >= 0)
-			return FAIL(p, key.at, "%s() has one threshold already", f->name);
+			return EBB_SCAN_FAIL(p, key.at, "%s() has one threshold already", f->name);
 		node->below = key.text[0] == 'b';
 		node->left = sum(p);
 		return node->left < 0 ? -1 : 0;
@@ -332,97 +168,100 @@ static int argument(struct parser *p, const struct function *f, struct ebb_claim
 	if (strcmp(key.text, "window") == 0 || strcmp(key.text, "axis") == 0 ||
 	    strcmp(key.text, "above") == 0 || strcmp(key.text, "below") == 0 ||
 	    scale_of(key.text, &scale))
-		return FAIL(p, key.at, "%s() takes no %s=; %s", f->name, key.text, f->usage);
+		return EBB_SCAN_FAIL(p, key.at, "%s() takes no %s=; %s", f->name, key.text,
+				     f->usage);
 	return selector(p, node, key);
 }
 
 /* Named arguments up to the closing bracket. */
-static int arguments(struct parser *p, const struct function *f, struct ebb_claim_node *node)
+static int arguments(struct ebb_scan *p, const struct function *f, struct ebb_claim_node *node)
 {
-	while (accept(p, ','))
+	while (ebb_scan_accept(p, ','))
 		if (argument(p, f, node) < 0)
 			return -1;
-	if (accept(p, ')'))
+	if (ebb_scan_accept(p, ')'))
 		return 0;
-	if (skip(p) == 0)
-		return FAIL(p, p->i, "the bracket of %s() is not closed", f->name);
-	return FAIL(p, p->i, "expected ',' or ')' in %s(), not %s", f->name, next_thing(p));
+	if (ebb_scan_skip(p) == 0)
+		return EBB_SCAN_FAIL(p, p->i, "the bracket of %s() is not closed", f->name);
+	return EBB_SCAN_FAIL(p, p->i, "expected ',' or ')' in %s(), not %s", f->name,
+			     ebb_scan_next(p));
 }
 
 /* ---- functions ---- */
 
-static int metric(struct parser *p, const struct function *f, struct ebb_claim_word *w)
+static int metric(struct ebb_scan *p, const struct function *f, struct ebb_claim_word *w)
 {
 	int n;
 
-	skip(p);
-	n = span(p, is_name);
+	ebb_scan_skip(p);
+	n = ebb_scan_span(p, ebb_scan_is_name);
 	if (n == 0)
-		return FAIL(p, p->i, "%s() needs a metric here; %s", f->name, f->usage);
-	*w = take(p, n);
+		return EBB_SCAN_FAIL(p, p->i, "%s() needs a metric here; %s", f->name, f->usage);
+	*w = ebb_scan_take(p, n);
 	return 0;
 }
 
-static int fit_field(struct parser *p, struct ebb_claim_node *node)
+static int fit_field(struct ebb_scan *p, struct ebb_claim_node *node)
 {
 	static const char *const name[] = {"r2", "a", "b"};
 	struct ebb_claim_word w;
 	int at = p->i;
 
-	if (!accept(p, '.'))
-		return FAIL(p, at, "say which number of the fit: .r2, .a or .b");
-	w = take(p, span(p, is_ident));
+	if (!ebb_scan_accept(p, '.'))
+		return EBB_SCAN_FAIL(p, at, "say which number of the fit: .r2, .a or .b");
+	w = ebb_scan_take(p, ebb_scan_span(p, ebb_scan_is_ident));
 	for (int i = 0; i < 3; i++)
 		if (strcmp(w.text, name[i]) == 0) {
 			node->field = (enum ebb_claim_field)i;
 			return 0;
 		}
-	return FAIL(p, w.at, "a fit has .r2, .a and .b, no '.%.40s'", w.text);
+	return EBB_SCAN_FAIL(p, w.at, "a fit has .r2, .a and .b, no '.%.40s'", w.text);
 }
 
-static int fit(struct parser *p, const struct function *f, struct ebb_claim_node *node)
+static int fit(struct ebb_scan *p, const struct function *f, struct ebb_claim_node *node)
 {
-	if (metric(p, f, &node->metric) < 0 || expect(p, '~', "the metric of a fit") < 0 ||
+	if (metric(p, f, &node->metric) < 0 || ebb_scan_expect(p, '~', "the metric of a fit") < 0 ||
 	    metric(p, f, &node->x) < 0)
 		return -1;
-	if (strcmp(node->x.text, "exp") == 0 && accept(p, '(')) {
+	if (strcmp(node->x.text, "exp") == 0 && ebb_scan_accept(p, '(')) {
 		node->exponential = true;
-		if (metric(p, f, &node->x) < 0 || expect(p, ')', "the metric of exp") < 0)
+		if (metric(p, f, &node->x) < 0 || ebb_scan_expect(p, ')', "the metric of exp") < 0)
 			return -1;
 	}
 	return arguments(p, f, node) < 0 ? -1 : fit_field(p, node);
 }
 
-static int key_of(struct parser *p, const struct function *f, struct ebb_claim_word *key)
+static int key_of(struct ebb_scan *p, const struct function *f, struct ebb_claim_word *key)
 {
 	int n;
 
-	skip(p);
-	n = span(p, is_name);
+	ebb_scan_skip(p);
+	n = ebb_scan_span(p, ebb_scan_is_name);
 	if (n == 0)
-		return FAIL(p, p->i, "%s() needs a key of the sweep here, like alpha", f->name);
-	*key = take(p, n);
+		return EBB_SCAN_FAIL(p, p->i, "%s() needs a key of the sweep here, like alpha",
+				     f->name);
+	*key = ebb_scan_take(p, n);
 	return 0;
 }
 
 /* A bare word before ',' or ')', so no call and no number: a metric's or a key's name. */
-static bool at_bare_word(struct parser *p)
+static bool at_bare_word(struct ebb_scan *p)
 {
 	int begin, n;
 	char next;
 
-	skip(p);
+	ebb_scan_skip(p);
 	begin = p->i;
 	if (!isalpha((unsigned char)p->s[begin]) && p->s[begin] != '_')
 		return false;
-	n = span(p, is_name);
+	n = ebb_scan_span(p, ebb_scan_is_name);
 	p->i += n;
-	next = skip(p);
+	next = ebb_scan_skip(p);
 	p->i = begin;
 	return next == ',' || next == ')';
 }
 
-static int curve(struct parser *p, const struct function *f)
+static int curve(struct ebb_scan *p, const struct function *f)
 {
 	struct ebb_claim_node node = blank(EBB_CLAIM_CURVE, p->i);
 
@@ -433,16 +272,16 @@ static int curve(struct parser *p, const struct function *f)
 }
 
 /* Two curves of each trial, or numbers of several arms against other ones or a key. */
-static int spearman(struct parser *p, const struct function *f, struct ebb_claim_node *node)
+static int spearman(struct ebb_scan *p, const struct function *f, struct ebb_claim_node *node)
 {
 	bool curves = at_bare_word(p);
 
 	node->left = curves ? curve(p, f) : sum(p);
-	if (node->left < 0 || expect(p, ',', "the first half of spearman()") < 0)
+	if (node->left < 0 || ebb_scan_expect(p, ',', "the first half of spearman()") < 0)
 		return -1;
 	if (curves && !at_bare_word(p))
-		return FAIL(p, p->i,
-			    "the first half is a curve, so the second must be a metric too");
+		return EBB_SCAN_FAIL(
+			p, p->i, "the first half is a curve, so the second must be a metric too");
 	if (!curves && at_bare_word(p)) {
 		if (key_of(p, f, &node->key) < 0)
 			return -1;
@@ -454,18 +293,18 @@ static int spearman(struct parser *p, const struct function *f, struct ebb_claim
 	if (arguments(p, f, node) < 0)
 		return -1;
 	if (!curves && node->select >= 0)
-		return FAIL(p, p->c->select[node->select].key.at,
-			    "select inside the functions of spearman(), not behind them");
+		return EBB_SCAN_FAIL(p, p->c->select[node->select].key.at,
+				     "select inside the functions of spearman(), not behind them");
 	if (!curves && node->window)
-		return FAIL(p, node->at, "window= of spearman() is for two curves");
+		return EBB_SCAN_FAIL(p, node->at, "window= of spearman() is for two curves");
 	return 0;
 }
 
-static int condition(struct parser *p)
+static int condition(struct ebb_scan *p)
 {
 	int left = comparison(p), at, right;
 
-	while (left >= 0 && (skip(p), at = p->i, accept_keyword(p, "and"))) {
+	while (left >= 0 && (ebb_scan_skip(p), at = p->i, ebb_scan_keyword(p, "and"))) {
 		right = comparison(p);
 		left = right < 0 ? -1 : join(p, EBB_CLAIM_BOTH, at, left, right);
 	}
@@ -473,7 +312,7 @@ static int condition(struct parser *p)
 }
 
 /* What stands in the brackets, by the function's shape. */
-static int inside(struct parser *p, const struct function *f, struct ebb_claim_node *node)
+static int inside(struct ebb_scan *p, const struct function *f, struct ebb_claim_node *node)
 {
 	switch (f->shape) {
 	case CURVE:
@@ -486,29 +325,29 @@ static int inside(struct parser *p, const struct function *f, struct ebb_claim_n
 			       : arguments(p, f, node);
 	case TREND:
 		node->left = sum(p);
-		if (node->left < 0 || expect(p, ',', "the expression of trend()") < 0 ||
+		if (node->left < 0 || ebb_scan_expect(p, ',', "the expression of trend()") < 0 ||
 		    key_of(p, f, &node->key) < 0)
 			return -1;
-		return expect(p, ')', "the key of trend()");
+		return ebb_scan_expect(p, ')', "the key of trend()");
 	case SPEARMAN:
 		return spearman(p, f, node);
 	case TWO:
 		node->left = sum(p);
-		if (node->left < 0 || expect(p, ',', "the first half of ratio()") < 0)
+		if (node->left < 0 || ebb_scan_expect(p, ',', "the first half of ratio()") < 0)
 			return -1;
 		node->right = sum(p);
-		return node->right < 0 ? -1 : expect(p, ')', "the second half of ratio()");
+		return node->right < 0 ? -1 : ebb_scan_expect(p, ')', "the second half of ratio()");
 	case ONE:
 		node->left = sum(p);
-		return node->left < 0 ? -1 : expect(p, ')', "the expression of abs()");
+		return node->left < 0 ? -1 : ebb_scan_expect(p, ')', "the expression of abs()");
 	case CONDITION:
 		node->left = condition(p);
-		return node->left < 0 ? -1 : expect(p, ')', "the condition of share()");
+		return node->left < 0 ? -1 : ebb_scan_expect(p, ')', "the condition of share()");
 	}
 	EBB_BUG("%s has shape %d", f->name, (int)f->shape);
 }
 
-static int unknown_function(struct parser *p, struct ebb_claim_word name)
+static int unknown_function(struct ebb_scan *p, struct ebb_claim_word name)
 {
 	struct ebb_near near;
 
@@ -516,22 +355,23 @@ static int unknown_function(struct parser *p, struct ebb_claim_word name)
 	for (int i = 0; i < N_FUNCTIONS; i++)
 		ebb_near_offer(&near, function[i].name);
 	if (near.best && (size_t)near.distance < strlen(name.text))
-		return FAIL(p, name.at, "unknown function '%.40s': did you mean '%s'?", name.text,
-			    near.best);
-	return FAIL(p, name.at, "unknown function '%.40s'", name.text);
+		return EBB_SCAN_FAIL(p, name.at, "unknown function '%.40s': did you mean '%s'?",
+				     name.text, near.best);
+	return EBB_SCAN_FAIL(p, name.at, "unknown function '%.40s'", name.text);
 }
 
-static int call(struct parser *p)
+static int call(struct ebb_scan *p)
 {
-	struct ebb_claim_word name = take(p, span(p, is_name));
+	struct ebb_claim_word name = ebb_scan_take(p, ebb_scan_span(p, ebb_scan_is_name));
 	const struct function *f = NULL;
 	struct ebb_claim_node node;
 
-	if (!accept(p, '('))
-		return FAIL(p, name.at,
-			    "'%.40s' is no number by itself: take one from its curve, like "
-			    "final(%.40s)",
-			    name.text, name.text);
+	if (!ebb_scan_accept(p, '('))
+		return EBB_SCAN_FAIL(
+			p, name.at,
+			"'%.40s' is no number by itself: take one from its curve, like "
+			"final(%.40s)",
+			name.text, name.text);
 	for (int i = 0; i < N_FUNCTIONS; i++)
 		if (strcmp(function[i].name, name.text) == 0)
 			f = &function[i];
@@ -541,45 +381,48 @@ static int call(struct parser *p)
 	if (inside(p, f, &node) < 0)
 		return -1;
 	if (f->kind == EBB_CLAIM_AT && node.scale == EBB_SCALE_NATIVE)
-		return FAIL(p, node.at,
-			    "at() needs a place: step=N, update=N, rollouts=N or tokens=N");
+		return EBB_SCAN_FAIL(
+			p, node.at, "at() needs a place: step=N, update=N, rollouts=N or tokens=N");
 	if (f->kind == EBB_CLAIM_TIME_TO && node.left < 0)
-		return FAIL(p, node.at, "time_to() needs a threshold: above=EXPR or below=EXPR");
+		return EBB_SCAN_FAIL(p, node.at,
+				     "time_to() needs a threshold: above=EXPR or below=EXPR");
 	return add(p, &node);
 }
 
 /* ---- arithmetic and comparison ---- */
 
-static int primary(struct parser *p)
+static int primary(struct ebb_scan *p)
 {
 	struct ebb_claim_node node;
 	int inner;
 
-	skip(p);
-	if (accept(p, '(')) {
+	ebb_scan_skip(p);
+	if (ebb_scan_accept(p, '(')) {
 		inner = sum(p);
-		return inner < 0 || expect(p, ')', "what the bracket holds") < 0 ? -1 : inner;
+		return inner < 0 || ebb_scan_expect(p, ')', "what the bracket holds") < 0 ? -1
+											  : inner;
 	}
-	if (number_span(p) > 0) {
+	if (ebb_scan_number_span(p) > 0) {
 		node = blank(EBB_CLAIM_NUMBER, p->i);
-		return number(p, &node.number) < 0 ? -1 : add(p, &node);
+		return ebb_scan_number(p, &node.number) < 0 ? -1 : add(p, &node);
 	}
 	if (isalpha((unsigned char)p->s[p->i]) || p->s[p->i] == '_')
 		return call(p);
-	return FAIL(p, p->i, "expected a number, a function or '(', not %s", next_thing(p));
+	return EBB_SCAN_FAIL(p, p->i, "expected a number, a function or '(', not %s",
+			     ebb_scan_next(p));
 }
 
 /* Any nesting of brackets, signs and functions passes here. */
-static int unary(struct parser *p)
+static int unary(struct ebb_scan *p)
 {
 	int at, inner;
 
-	skip(p);
+	ebb_scan_skip(p);
 	at = p->i;
 	if (p->depth == EBB_CLAIM_DEPTH_MAX)
-		return FAIL(p, at, "nested more than %d deep", EBB_CLAIM_DEPTH_MAX);
+		return EBB_SCAN_FAIL(p, at, "nested more than %d deep", EBB_CLAIM_DEPTH_MAX);
 	p->depth++;
-	if (accept(p, '-')) {
+	if (ebb_scan_accept(p, '-')) {
 		inner = unary(p);
 		if (inner >= 0)
 			inner = join(p, EBB_CLAIM_NEGATE, at, inner, -1);
@@ -590,11 +433,11 @@ static int unary(struct parser *p)
 	return inner;
 }
 
-static int product(struct parser *p)
+static int product(struct ebb_scan *p)
 {
 	int left = unary(p), right;
 
-	while (left >= 0 && (skip(p) == '*' || p->s[p->i] == '/')) {
+	while (left >= 0 && (ebb_scan_skip(p) == '*' || p->s[p->i] == '/')) {
 		enum ebb_claim_kind kind =
 			p->s[p->i] == '*' ? EBB_CLAIM_MULTIPLY : EBB_CLAIM_DIVIDE;
 		int at = p->i++;
@@ -605,11 +448,11 @@ static int product(struct parser *p)
 	return left;
 }
 
-static int sum(struct parser *p)
+static int sum(struct ebb_scan *p)
 {
 	int left = product(p), right;
 
-	while (left >= 0 && (skip(p) == '+' || p->s[p->i] == '-')) {
+	while (left >= 0 && (ebb_scan_skip(p) == '+' || p->s[p->i] == '-')) {
 		enum ebb_claim_kind kind = p->s[p->i] == '+' ? EBB_CLAIM_ADD : EBB_CLAIM_SUBTRACT;
 		int at = p->i++;
 
@@ -620,9 +463,9 @@ static int sum(struct parser *p)
 }
 
 /* Bytes of the relation at the reading point, 0: none. */
-static int relation_span(struct parser *p, enum ebb_claim_relation *relation)
+static int relation_span(struct ebb_scan *p, enum ebb_claim_relation *relation)
 {
-	const char *s = (skip(p), p->s + p->i);
+	const char *s = (ebb_scan_skip(p), p->s + p->i);
 
 	switch (s[0]) {
 	case '<':
@@ -639,27 +482,27 @@ static int relation_span(struct parser *p, enum ebb_claim_relation *relation)
 	}
 }
 
-static int margin(struct parser *p, struct ebb_claim_node *node)
+static int margin(struct ebb_scan *p, struct ebb_claim_node *node)
 {
 	bool equivalent = node->relation == EBB_CLAIM_EQUIVALENT;
 	bool by, within;
 	int at;
 
-	skip(p);
+	ebb_scan_skip(p);
 	at = p->i;
-	by = accept_keyword(p, "by");
-	within = !by && accept_keyword(p, "within");
+	by = ebb_scan_keyword(p, "by");
+	within = !by && ebb_scan_keyword(p, "within");
 	if (equivalent && !within)
-		return FAIL(p, at, "~= needs how near is near enough: A ~= B within EPS");
+		return EBB_SCAN_FAIL(p, at, "~= needs how near is near enough: A ~= B within EPS");
 	if (!equivalent && within)
-		return FAIL(p, at, "'within' goes with ~=; a smallest effect is 'by'");
+		return EBB_SCAN_FAIL(p, at, "'within' goes with ~=; a smallest effect is 'by'");
 	if (!by && !within)
 		return 0;
 	node->margin = sum(p);
 	return node->margin < 0 ? -1 : 0;
 }
 
-static int comparison(struct parser *p)
+static int comparison(struct ebb_scan *p)
 {
 	struct ebb_claim_node node = blank(EBB_CLAIM_COMPARE, 0);
 	int n;
@@ -670,9 +513,11 @@ static int comparison(struct parser *p)
 	n = relation_span(p, &node.relation);
 	node.at = p->i;
 	if (n == 0 && (p->s[p->i] == '=' || p->s[p->i] == '!'))
-		return FAIL(p, p->i, "measured numbers are never equal: write A ~= B within EPS");
+		return EBB_SCAN_FAIL(p, p->i,
+				     "measured numbers are never equal: write A ~= B within EPS");
 	if (n == 0)
-		return FAIL(p, p->i, "expected <, <=, >, >= or ~=, not %s", next_thing(p));
+		return EBB_SCAN_FAIL(p, p->i, "expected <, <=, >, >= or ~=, not %s",
+				     ebb_scan_next(p));
 	p->i += n;
 	node.right = sum(p);
 	if (node.right < 0 || margin(p, &node) < 0)
@@ -680,21 +525,22 @@ static int comparison(struct parser *p)
 	return add(p, &node);
 }
 
-static int whole(struct parser *p)
+static int whole(struct ebb_scan *p)
 {
 	enum ebb_claim_relation relation;
 
-	if (skip(p) == 0)
-		return FAIL(p, p->i, "the claim is empty");
+	if (ebb_scan_skip(p) == 0)
+		return EBB_SCAN_FAIL(p, p->i, "the claim is empty");
 	if (comparison(p) < 0)
 		return -1;
 	if (relation_span(p, &relation) > 0)
-		return FAIL(p, p->i, "a claim is one comparison: make two claims of it");
-	if (accept_keyword(p, "and"))
-		return FAIL(p, p->i - 3, "'and' stands inside share() only: make two claims of it");
-	if (skip(p) == 0)
+		return EBB_SCAN_FAIL(p, p->i, "a claim is one comparison: make two claims of it");
+	if (ebb_scan_keyword(p, "and"))
+		return EBB_SCAN_FAIL(p, p->i - 3,
+				     "'and' stands inside share() only: make two claims of it");
+	if (ebb_scan_skip(p) == 0)
 		return 0;
-	return FAIL(p, p->i, "expected the end of the claim, not %s", next_thing(p));
+	return EBB_SCAN_FAIL(p, p->i, "expected the end of the claim, not %s", ebb_scan_next(p));
 }
 
 /* ---- from outside ---- */
@@ -702,7 +548,7 @@ static int whole(struct parser *p)
 bool ebb_claim_parse(struct ebb_claim *claim, const char *text, struct ebb_mark mark, bool plain,
 		     struct ebb_diag *diag)
 {
-	struct parser p = {.c = claim, .diag = diag};
+	struct ebb_scan p = {.c = claim, .diag = diag};
 	size_t n = strlen(text);
 
 	*claim = (struct ebb_claim){.text = ebb_xstrdup(text), .mark = mark, .plain = plain};

@@ -13,6 +13,13 @@ double ebb_node_get(const struct ebb_evaluation *e, int node, int slot, int seed
 	return value->v[(value->n_slots > 1 ? slot : 0) * e->n_seeds + seed];
 }
 
+bool ebb_node_late(const struct ebb_evaluation *e, int node, int slot, int seed)
+{
+	const struct ebb_node_value *value = &e->value[node];
+
+	return value->late && value->late[(value->n_slots > 1 ? slot : 0) * e->n_seeds + seed];
+}
+
 /* Does the comparison hold in one seed? 1, 0, or NaN where a side is missing. */
 static double compare(enum ebb_claim_relation relation, double left, double right, double margin)
 {
@@ -61,6 +68,14 @@ static double combine(const struct ebb_claim_node *node, double x, double y, dou
 	}
 }
 
+/* A trial that ended before the number its time is held against may have got there on either side of
+ * it: the comparison has no answer in that seed. */
+static bool is_undecided(const struct ebb_evaluation *e, int side, int other, int slot, int seed)
+{
+	return ebb_node_late(e, side, slot, seed) && !e->value[other].timed &&
+	       ebb_node_get(e, other, slot, seed) > ebb_node_get(e, side, slot, seed);
+}
+
 static void arithmetic(struct ebb_evaluation *e, int i)
 {
 	const struct ebb_claim_node *node = &e->c->node[i];
@@ -79,6 +94,10 @@ static void arithmetic(struct ebb_evaluation *e, int i)
 			for (int j = 0; j < 3; j++)
 				if (operand[j] >= 0)
 					x[j] = ebb_node_get(e, operand[j], slot, s);
+			if (node->kind == EBB_CLAIM_COMPARE &&
+			    (is_undecided(e, node->left, node->right, slot, s) ||
+			     is_undecided(e, node->right, node->left, slot, s)))
+				x[0] = (double)NAN;
 			value->v[slot * e->n_seeds + s] = combine(node, x[0], x[1], x[2]);
 		}
 }

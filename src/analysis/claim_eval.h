@@ -56,6 +56,8 @@ void ebb_evaluation_release(struct ebb_evaluation *e);
 
 /* A node's value of a slot and a seed; nodes that do not differ from slot to slot have one for all. */
 double ebb_node_get(const struct ebb_evaluation *e, int node, int slot, int seed);
+/* Is it a time_to() that was never reached, its value the horizon? */
+bool ebb_node_late(const struct ebb_evaluation *e, int node, int slot, int seed);
 
 /* ---- between the files of the evaluation ---- */
 

@@ -92,6 +92,8 @@ static double of_curve(struct ebb_evaluation *e, int i, int slot, int seed, stru
 		ebb_measured_cut(c, limit);
 		if (node->window > 0)
 			return ebb_measured_final(c, node->window);
+		if (c->n == 0) /* its first measured row lies beyond where the others ended */
+			return (double)NAN;
 		to = c->x[c->n - 1];
 		return ebb_measured_mean(c, to - 0.1 * (to - c->x[0]), to);
 	case EBB_CLAIM_AT:
@@ -99,7 +101,7 @@ static double of_curve(struct ebb_evaluation *e, int i, int slot, int seed, stru
 	case EBB_CLAIM_AUC:
 		if (node->scale != EBB_SCALE_NATIVE)
 			ebb_measured_cut(c, limit);
-		return ebb_measured_mean(c, c->x[0], c->x[c->n - 1]);
+		return c->n > 0 ? ebb_measured_mean(c, c->x[0], c->x[c->n - 1]) : (double)NAN;
 	case EBB_CLAIM_SLOPE:
 		return ebb_measured_slope(c);
 	case EBB_CLAIM_PEAK:

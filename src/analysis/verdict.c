@@ -29,11 +29,12 @@ static double alpha_of(const struct ebb_judgement *j)
 static int seeds_for_share(const struct ebb_test *t, const struct ebb_judgement *j, int *needed,
 			   struct ebb_err *err)
 {
-	bool satisfied = t->sign * (j->left - t->share) >= -ROUNDING;
+	bool satisfied = t->sign * t->mean >= -ROUNDING;
+	double observed = t->mean + t->share;
 	int rc = 0;
 
 	for (int n = j->n < SHARE_SEEDS ? SHARE_SEEDS : j->n + 1; n <= SHARE_MOST && rc == 0; n++) {
-		int k = (int)floor(j->left * n + 0.5);
+		int k = (int)floor(observed * n + 0.5);
 		struct ebb_share share;
 		bool done;
 
@@ -97,6 +98,9 @@ static enum ebb_ruling judge_difference(const struct ebb_test *t, const struct e
 
 	if (t->stated && is_inside(t))
 		return EBB_EQUIVALENT;
+	if (t->sd == 0.0)
+		ebb_note_add(note, t->mean == 0.0 ? "both sides are equal in every seed"
+						  : "the difference is the same in every seed");
 	if (!rightly && !wrongly)
 		return EBB_INCONCLUSIVE;
 	if (!is_significant(j)) {
@@ -136,10 +140,10 @@ static enum ebb_ruling judge_far(const struct ebb_test *t, const struct ebb_judg
 static enum ebb_ruling judge_share(const struct ebb_test *t, const struct ebb_judgement *j,
 				   int n_tests, struct ebb_buf *note)
 {
-	double above = t->sign * (j->left - t->share);
+	double above = t->sign * t->mean;
 	bool satisfied = t->strict ? above > ROUNDING : above >= -ROUNDING;
 
-	ebb_note_add(note, "it holds in %d of %d seeds", t->k, j->n);
+	ebb_note_add(note, "it holds in %d of %d seeds", j->k, j->n);
 	if (t->sign > 0 ? t->high < -ROUNDING : t->low > ROUNDING)
 		return EBB_CONTRADICTED;
 	if (!satisfied)
@@ -170,6 +174,9 @@ static int judge_one(struct ebb_judgement *j, const struct ebb_test *t, int n_te
 		   !(t->margin > 0.0)) {
 		ebb_note_add(note, "the margin came out as %.3g and must be above 0", t->margin);
 		settled = true;
+	} else if (t->kind == EBB_TEST_EQUAL) {
+		j->verdict = EBB_REPRODUCED;
+		ebb_note_add(note, "both sides are equal in every seed");
 	} else if (t->kind == EBB_TEST_NEAR) {
 		j->verdict = judge_near(t);
 	} else if (t->kind == EBB_TEST_FAR) {
@@ -329,8 +336,6 @@ const char *ebb_verdict_word(enum ebb_ruling verdict)
 
 void ebb_judgement_line(const struct ebb_judgement *j, struct ebb_buf *out)
 {
-	bool counts;
-
 	ebb_buf_printf(out, "%s: ", ebb_verdict_word(j->verdict));
 	for (const char *s = j->claim; *s; s++) /* folded claims are one line here */
 		if (!strchr(" \t\r\n", *s))
@@ -341,18 +346,16 @@ void ebb_judgement_line(const struct ebb_judgement *j, struct ebb_buf *out)
 		ebb_buf_printf(out, " (%s)", j->note);
 		return;
 	}
-	/* of shares the count says more than their difference */
-	counts = j->test && strcmp(j->test, EBB_SHARE_OF_SEEDS) == 0 && isfinite(j->left);
-	if (counts)
-		ebb_buf_printf(out, " (%.0f of %d seeds", j->left * j->n, j->n);
+	if (j->shares) /* the count says more than the difference of two shares */
+		ebb_buf_printf(out, " (%d of %d seeds", j->k, j->n);
 	else
 		ebb_buf_printf(out, j->ratio ? " (x %.3g" : " (%+.3g", j->effect);
-	if (!counts && isfinite(j->low))
+	if (!j->shares && isfinite(j->low))
 		ebb_buf_printf(out, j->ratio ? " [%.3g, %.3g]" : " [%+.3g, %+.3g]", j->low,
 			       j->high);
 	if (isfinite(j->p_holm))
 		ebb_buf_printf(out, ", %sp %.1g", j->p_holm > j->p ? "Holm " : "", j->p_holm);
-	if (!counts)
+	if (!j->shares)
 		ebb_buf_printf(out, ", N = %d", j->n);
 	ebb_buf_puts(out, j->few ? ", few)" : ")");
 }

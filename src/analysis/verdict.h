@@ -6,7 +6,7 @@
  *   d_s      = left_s - right_s of seed s, turned so that the claimed direction is positive
  *   interval   95 % t interval of the mean of d (analysis/paired.h); on a logarithmic scale where a
  *              side is ratio()
- *   decided    the interval excludes 0 and Holm's adjusted p over the claims of the run is below
+ *   decided    the interval excludes 0 and Holm's adjusted p over the claims of the run is at most
  *              0.05
  *
  *   reproduced      decided, in the claimed direction, mean effect at least the smallest effect of
@@ -17,7 +17,8 @@
  *   inconclusive    anything else; n_needed says how many seeds would probably settle it
  *   not applicable  this run has no such arm, value or step, or a precondition failed (EI section 10)
  *
- * trend(), spearman() over arms and share() bring their own test; the note names it.
+ * p is that of the paired t test, two-sided, but for trend() against 0 (Page's L), share() (sign test,
+ * one-sided) and what is held against a margin (two one-sided t tests, or two-sided beyond it).
  */
 #ifndef EBB_ANALYSIS_VERDICT_H
 #define EBB_ANALYSIS_VERDICT_H
@@ -25,7 +26,6 @@
 #include "analysis/claim.h"
 
 #define EBB_SEEDS_FULL 8 /* fewer are marked */
-#define EBB_SHARE_OF_SEEDS "share of seeds" /* a test that counts seeds */
 
 enum ebb_ruling {
 	EBB_REPRODUCED,
@@ -39,6 +39,7 @@ enum ebb_ruling {
 /* "reproduced", "contradicted", "equivalent", "inconclusive", "not applicable". */
 const char *ebb_verdict_word(enum ebb_ruling verdict);
 
+/* clang-format off */
 struct ebb_judgement {
 	char *claim; /* its text                                                          */
 	enum ebb_ruling verdict;
@@ -46,19 +47,22 @@ struct ebb_judgement {
 	double left, right;       /* both sides, averaged over the seeds that count; NaN: none     */
 	double effect, low, high; /* left - right, or left / right; 95 % interval; NaN: none       */
 	bool ratio;               /* effect, low and high are left / right: "no effect" is 1       */
-	double margin;            /* smallest effect of interest, on the scale of effect; NaN: none */
-	double p, p_holm;         /* of the test that decides, two-sided; NaN: none                */
+	double margin;            /* smallest effect of interest, on its scale; NaN: none           */
+	double p, p_holm;         /* of the test that decides; NaN: none                           */
 	double p_sign;            /* exact sign-flip beside it; NaN: below 8 seeds or no such test */
 	int n;                    /* seeds that count                                              */
+	bool shares;              /* it is about a share() of them                                 */
+	int k;                    /* share(): the condition holds in so many of them               */
 	int dropped;              /* seeds without a value on both sides (diverged, unfinished)    */
 	bool few;                 /* n < EBB_SEEDS_FULL                                            */
 	int n_needed;             /* seeds for a power of 0.9 at the effect seen; 0: not asked     */
-	const char *test;         /* "paired t", "Page", "Spearman", "share of seeds", ...         */
+	const char *test;         /* that decides: "paired t", "Page", "share of seeds", ...       */
 	char *note;               /* caveats and reasons in a sentence; "" for none                */
 	int *arm, n_arms;         /* arms it reads, indices into the definition's arms             */
 	char **metric;            /* curves it reads, full dataset names                           */
 	int n_metrics;
 };
+/* clang-format on */
 
 struct ebb_judgements {
 	struct ebb_judgement *claim;

@@ -80,10 +80,10 @@ struct pairs {
 static void drop_undecided(const struct ebb_evaluation *e, int side, int other, double *own,
 			   const double *number, int *dropped)
 {
-	if (node_of(e, side)->kind != EBB_CLAIM_TIME_TO || e->value[other].timed)
+	if (e->value[other].timed)
 		return;
 	for (int s = 0; s < e->n_seeds; s++)
-		if (e->value[side].late[s] && number[s] > own[s]) {
+		if (ebb_node_late(e, side, 0, s) && number[s] > own[s]) {
 			own[s] = NONE;
 			(*dropped)++;
 		}
@@ -283,21 +283,21 @@ static int share_test(struct ebb_test *t, struct ebb_judgement *j, const struct 
 		double v = ebb_node_get(e, sides->left, 0, s);
 
 		n += isfinite(v);
-		t->k += v > 0.5;
+		j->k += v > 0.5;
 	}
 	t->share = mean_of(e->value[sides->right].v, e->n_seeds);
-	t->strict = sides->relation == EBB_CLAIM_LESS || sides->relation == EBB_CLAIM_GREATER;
-	rc = ebb_share_interval(t->k, n, EBB_LEVEL, &share, err);
+	rc = ebb_share_interval(j->k, n, EBB_LEVEL, &share, err);
 	if (rc < 0)
 		return rc;
 	j->n = n;
+	j->shares = n > 0;
 	j->left = share.share;
 	j->right = t->share;
 	t->mean = share.share - t->share;
 	t->low = n > 0 ? share.low - t->share : NONE;
 	t->high = n > 0 ? share.high - t->share : NONE;
 	if (n > 0)
-		j->p = ebb_coin_p(t->sign > 0 ? t->k : n - t->k, n);
+		j->p = ebb_coin_p(t->sign > 0 ? j->k : n - j->k, n);
 	return 0;
 }
 
@@ -317,7 +317,7 @@ static int log_rank(const struct ebb_evaluation *e, const struct sides *sides, s
 			int node = g == 0 ? sides->left : sides->right;
 
 			time[n] = ebb_node_get(e, node, 0, s);
-			reached[n] = !e->value[node].late[s];
+			reached[n] = !ebb_node_late(e, node, 0, s);
 			group[n] = g;
 		}
 	rc = ebb_logrank_test(time, reached, group, n, 2, &out, err);
@@ -361,13 +361,14 @@ static void choose(struct ebb_test *t, struct ebb_judgement *j, const struct ebb
 	bool directed = sides->relation != EBB_CLAIM_EQUIVALENT;
 
 	t->sign = sign_of(sides->relation);
+	t->strict = sides->relation == EBB_CLAIM_LESS || sides->relation == EBB_CLAIM_GREATER;
 	t->kind = directed ? EBB_TEST_PAIRED : EBB_TEST_NEAR;
 	j->test = directed ? "paired t" : "two one-sided t";
 	if (!directed || !number)
 		return;
 	if (kind == EBB_CLAIM_SHARE && margin < 0) {
 		t->kind = EBB_TEST_SHARE;
-		j->test = EBB_SHARE_OF_SEEDS;
+		j->test = "share of seeds";
 	} else if (kind == EBB_CLAIM_TREND &&
 		   mean_of(e->value[sides->right].v, e->n_seeds) == 0.0) {
 		t->kind = EBB_TEST_PAGE;
@@ -389,6 +390,12 @@ static void unwrap_abs(const struct ebb_evaluation *e, struct sides *sides, stru
 		if (!isfinite(p->left[s]) || !isfinite(p->margin[s]))
 			p->left[s] = p->right[s] = p->margin[s] = NONE;
 	}
+}
+
+/* Are both sides the same number in every seed, and are there seeds enough to tell? */
+static bool is_equal(const struct ebb_test *t, const struct ebb_judgement *j)
+{
+	return j->n >= 2 && t->mean == 0.0 && t->sd == 0.0;
 }
 
 static int difference_test(struct ebb_test *t, struct ebb_judgement *j,
@@ -413,7 +420,9 @@ static int difference_test(struct ebb_test *t, struct ebb_judgement *j,
 		t->margin = log1p(t->margin);
 	if (!t->stated && !p->log && t->kind == EBB_TEST_PAIRED)
 		find_interest(t, e, sides, j->right);
-	if (t->kind == EBB_TEST_PAIRED) {
+	if (t->kind == EBB_TEST_PAIRED && !t->strict && !t->stated && is_equal(t, j)) {
+		t->kind = EBB_TEST_EQUAL; /* nothing is left to chance, and no p goes to Holm */
+	} else if (t->kind == EBB_TEST_PAIRED) {
 		j->p = paired.p_t;
 		j->p_sign = paired.p_sign;
 	} else if (paired.n >= 2 && t->margin > 0.0) {

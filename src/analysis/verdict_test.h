@@ -14,7 +14,8 @@ enum ebb_test_kind {
 	EBB_TEST_PAGE,   /* the same of a trend, p from Page's L                  */
 	EBB_TEST_NEAR,   /* does the mean lie inside the margin?                  */
 	EBB_TEST_FAR,    /* does it lie outside?                                  */
-	EBB_TEST_SHARE   /* how many seeds?                                       */
+	EBB_TEST_SHARE,  /* how many seeds?                                       */
+	EBB_TEST_EQUAL   /* "<=" of sides that are equal in every seed: it holds  */
 };
 
 struct ebb_test {
@@ -24,9 +25,8 @@ struct ebb_test {
 	double margin; /* on this scale; NaN: none                                           */
 	bool stated;   /* the claim says its margin itself                                   */
 	const char *interest; /* whose smallest effect of interest it is; null: none      */
-	int k;        /* SHARE: seeds in which the condition holds                          */
 	double share; /* SHARE: the share claimed                                           */
-	bool strict;  /* SHARE: < or >                                                      */
+	bool strict;  /* < or >                                                              */
 };
 
 /*

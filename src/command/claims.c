@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "analysis/table.h"
+#include "base/file.h"
 #include "command/reference.h"
 #include "command/words.h"
 
@@ -37,6 +38,16 @@ struct request {
 	bool json, markdown, strict;
 };
 
+/* No claim is the name of a folder with a run in it. */
+static bool is_run(const char *word)
+{
+	char *index = ebb_path_join(word, "run.h5");
+	bool yes = ebb_file_exists(index);
+
+	free(index);
+	return yes;
+}
+
 /* 0 to go on, else an exit status + 1 to leave with. */
 static int parse(int argc, char **argv, struct request *r)
 {
@@ -55,6 +66,12 @@ static int parse(int argc, char **argv, struct request *r)
 			return ebb_command_usage("claims", "unknown option '%s'", s) + 1;
 		else if (!r->run)
 			r->run = s;
+		else if (is_run(s))
+			return ebb_command_usage("claims",
+						 "claims are of one run, and '%s' is another; ebb "
+						 "compare takes several",
+						 s) +
+			       1;
 		else
 			r->claim[r->n_claims++] = s;
 	}

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define COLUMNS 100 /* of help */
+
 static const struct {
 	const char *name, *arguments, *about;
 } command[] = {
@@ -26,6 +28,29 @@ int ebb_command_fail(const char *name, const struct ebb_err *err)
 	return EBB_EXIT_USAGE;
 }
 
+/* "usage: ebb NAME ARGUMENTS", broken between arguments, [A B ...] being one. */
+static void print_usage(FILE *f, const char *name)
+{
+	const char *s = command[find(name)].arguments;
+	int indent = fprintf(f, "usage: ebb %s", name), column = indent;
+
+	while (*s) {
+		int n = 0, depth = 0;
+
+		while (s[n] && (depth > 0 || s[n] != ' ')) {
+			depth += (s[n] == '[') - (s[n] == ']');
+			n++;
+		}
+		if (column + 1 + n > COLUMNS) {
+			fprintf(f, "\n%*s", indent, "");
+			column = indent;
+		}
+		column += fprintf(f, " %.*s", n, s);
+		s += n + (s[n] == ' ');
+	}
+	fprintf(f, "\n");
+}
+
 int ebb_command_usage(const char *name, const char *fmt, ...)
 {
 	va_list ap;
@@ -34,15 +59,15 @@ int ebb_command_usage(const char *name, const char *fmt, ...)
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "\nusage: ebb %s %s\n", name, command[find(name)].arguments);
+	fprintf(stderr, "\n");
+	print_usage(stderr, name);
 	return EBB_EXIT_USAGE;
 }
 
 int ebb_command_help(const char *name, const char *extra)
 {
-	int i = find(name);
-
-	printf("usage: ebb %s %s\n\n%s\n", name, command[i].arguments, command[i].about);
+	print_usage(stdout, name);
+	printf("\n%s\n", command[find(name)].about);
 	if (extra && extra[0])
 		printf("\n%s", extra);
 	return EBB_EXIT_OK;

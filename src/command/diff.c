@@ -31,8 +31,9 @@ static const char help[] =
 	"Then\n"
 	"the trials that both have finished, matched by id: every dataset marked deterministic is\n"
 	"compared byte by byte, and the first step where one differs is named.\n\n"
-	"exit status: 0 the common trials agree bit for bit, 1 something differs or no trial is\n"
-	"common, 2 usage or bad input\n";
+	"exit status: 0 the common trials agree bit for bit, 1 something differs (also a dataset "
+	"that\n"
+	"only one of them has, as of two builds) or no trial is common, 2 usage or bad input\n";
 
 struct request {
 	const char *path[2];
@@ -277,11 +278,47 @@ static void print_definitions(const struct ebb_side *a, const struct ebb_side *b
 	}
 }
 
-static void print_pair(const struct pair *p)
+/* Do they agree in all that both have, while one has more? */
+static bool has_more(const struct pair *p)
+{
+	return !p->error && !p->agree && p->difference.differing == 0;
+}
+
+/* Two builds, of which one records more: is that all, and the same in every trial? */
+static bool all_have_more(const struct pairs *p)
+{
+	for (int i = 0; i < p->n; i++)
+		if (!has_more(&p->pair[i]) ||
+		    p->pair[i].difference.compared != p->pair[0].difference.compared ||
+		    p->pair[i].difference.only_a != p->pair[0].difference.only_a ||
+		    p->pair[i].difference.only_b != p->pair[0].difference.only_b)
+			return false;
+	return p->n > 1;
+}
+
+static bool any_differs(const struct pairs *p)
+{
+	for (int i = 0; i < p->n; i++)
+		if (!p->pair[i].agree && !has_more(&p->pair[i]))
+			return true;
+	return false;
+}
+
+static void print_more(const struct ebb_difference *d)
+{
+	if (d->only_a > 0)
+		printf("%lld dataset%s only in the first", (long long)d->only_a,
+		       d->only_a == 1 ? "" : "s");
+	if (d->only_b > 0)
+		printf("%s%lld dataset%s only in the second", d->only_a > 0 ? ", " : "",
+		       (long long)d->only_b, d->only_b == 1 ? "" : "s");
+	printf(" (%s%s)", d->alone, d->only_a + d->only_b > 1 ? " ..." : "");
+}
+
+static void print_difference(const struct pair *p)
 {
 	const struct ebb_difference *d = &p->difference;
 
-	printf("  %s  %s seed %llu: ", p->id, p->label, (unsigned long long)p->seed);
 	if (p->error) {
 		printf("not comparable: %s\n", p->error);
 		return;
@@ -293,10 +330,28 @@ static void print_pair(const struct pair *p)
 			printf(", first at step %lld in %s: %s", (long long)d->first_step, d->first,
 			       d->values);
 	}
-	if (d->only_a + d->only_b > 0)
-		printf("%s%lld datasets only in the first, %lld only in the second",
-		       d->differing > 0 ? "; " : "", (long long)d->only_a, (long long)d->only_b);
+	if (has_more(p))
+		printf("the %lld datasets in both agree", (long long)d->compared);
+	if (d->only_a + d->only_b > 0) {
+		printf("; ");
+		print_more(d);
+	}
 	printf("\n");
+}
+
+static void print_pairs(const struct pairs *p)
+{
+	if (all_have_more(p)) {
+		printf("  every one: ");
+		print_difference(&p->pair[0]);
+		return;
+	}
+	for (int i = 0; i < p->n; i++)
+		if (!p->pair[i].agree) {
+			printf("  %s  %s seed %llu: ", p->pair[i].id, p->pair[i].label,
+			       (unsigned long long)p->pair[i].seed);
+			print_difference(&p->pair[i]);
+		}
 }
 
 static void print_text(const struct ebb_side *a, const struct ebb_side *b,
@@ -309,9 +364,7 @@ static void print_text(const struct ebb_side *a, const struct ebb_side *b,
 	if (!a->trial)
 		printf(", %d only in %s, %d only in %s", p->only_a, a->path, p->only_b, b->path);
 	printf("\n");
-	for (int i = 0; i < p->n; i++)
-		if (!p->pair[i].agree)
-			print_pair(&p->pair[i]);
+	print_pairs(p);
 	if (p->n == 0)
 		printf("no finished trial is in both: nothing to compare\n");
 	else if (all_agree(p))
@@ -320,6 +373,8 @@ static void print_text(const struct ebb_side *a, const struct ebb_side *b,
 		       : p->n > 1 ? "all trials in both"
 				  : "the trial in both",
 		       a->trial || p->n > 1 ? "" : "s");
+	else if (!any_differs(p))
+		printf("no number differs; what differs is what they record\n");
 	else
 		printf("%d of %d agree bit for bit\n", p->agree, p->n);
 }

@@ -51,6 +51,10 @@ enum outcome { OK, RANGE, FEW, DIVERGED, ABSENT };
 static const char *const outcome_name[] = {"ok", "insufficient_range", "too_few_points", "diverged",
 					   "not_recorded"};
 
+/* The same in a table. */
+static const char *const outcome_words[] = {"", "exp(H) spans too little", "fewer than 3 points",
+					    "diverged", "not recorded"};
+
 struct fitted {
 	int arm, seed;
 	enum outcome outcome;
@@ -152,7 +156,7 @@ static int print_tables(const struct ebb_run *run, const struct fitted *f, int n
 		if (f[i].outcome != OK) {
 			for (k = 0; k < 8; k++)
 				ebb_table_cell(&t, "-");
-			ebb_table_cell(&t, "%s", outcome_name[f[i].outcome]);
+			ebb_table_cell(&t, "%s", outcome_words[f[i].outcome]);
 			continue;
 		}
 		with_se(&t, l->a, l->se_a, pm);

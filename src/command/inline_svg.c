@@ -97,16 +97,34 @@ static void put_bytes(struct ebb_buf *out, const char *s, size_t n)
 			ebb_buf_add(out, s + i, 1);
 }
 
+/*
+ * Does the value load nothing? A presentation attribute is CSS: functions are named in any case, a
+ * list may hold several of them, and entities and backslashes spell one without a word of it standing
+ * here. So there is one bracket at most, of a colour or of a place in this picture; a transform, which
+ * loads nothing, may have more.
+ */
+static bool is_harmless(const struct attribute *a)
+{
+	const char *bracket = memchr(a->value, '(', a->n_value);
+	size_t rest;
+
+	if (memchr(a->value, '&', a->n_value) || memchr(a->value, '\\', a->n_value))
+		return false;
+	if (!bracket || is(a->name, a->n_name, "transform"))
+		return true;
+	rest = (size_t)(a->value + a->n_value - bracket) - 1;
+	return (starts(a->value, a->n_value, "url(#") || starts(a->value, a->n_value, "rgb(")) &&
+	       !memchr(bracket + 1, '(', rest);
+}
+
 static void put_attribute(struct ebb_buf *out, const struct attribute *a, const char *prefix)
 {
 	bool link = is(a->name, a->n_name, "href") || is(a->name, a->n_name, "xlink:href");
 
-	if (!listed(attributes, a->name, a->n_name))
+	if (!listed(attributes, a->name, a->n_name) || !is_harmless(a))
 		return;
 	if (link && !starts(a->value, a->n_value, "#") &&
 	    !starts(a->value, a->n_value, "data:image/png;base64,"))
-		return;
-	if (memmem(a->value, a->n_value, "url(", 4) && !starts(a->value, a->n_value, "url(#"))
 		return;
 	ebb_buf_puts(out, " ");
 	if (link)

@@ -65,7 +65,7 @@ static int help(void)
 		"in\n"
 		"EBB_PLOTS. Below each figure stand N, what its bands are, and the verdicts of the "
 		"run's\n"
-		"claims that it is evidence for (ebb claims).\n\n"
+		"claims that it is evidence for (ebb claims); of several runs none.\n\n"
 		"More arms than a figure has room for: some are left out, evenly, and the figure "
 		"says\n"
 		"how many. Curves of arms that differ in one number are all drawn, coloured by "

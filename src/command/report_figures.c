@@ -32,9 +32,10 @@ static int choose(const struct ebb_run *run, const struct ebb_figure_choice *cho
 		const char *w = listed ? run->figure[i] : ebb_figure_row(i)->name;
 		int rc = ebb_figure_check(run, w, choice, &available, err);
 
-		if (rc == EBB_EINVAL || rc == EBB_ENOENT)
-			fprintf(stderr, "ebb report: note: %s\n", err->text);
-		else if (rc < 0)
+		if (rc == EBB_EINVAL || rc == EBB_ENOENT) {
+			if (listed) /* that one of our own is not for these arms is no news */
+				fprintf(stderr, "ebb report: note: %s\n", err->text);
+		} else if (rc < 0)
 			return rc;
 		else if (available)
 			(*word)[n++] = w;
@@ -47,11 +48,19 @@ static int choose(const struct ebb_run *run, const struct ebb_figure_choice *cho
 
 /* ---- what a figure says of itself ---- */
 
-/* A single-quoted string of gnuplot's at s, two quotes for one; returns what follows it. */
+/* A string of gnuplot's at s, in single quotes, two for one, or in double ones, which hold a quote or
+ * a line break (figure/drawing.c); returns what follows it. */
 static const char *unquote(struct ebb_buf *out, const char *s)
 {
-	for (s++; *s && (*s != '\'' || s[1] == '\''); s++) {
-		if (*s == '\'')
+	const char quote = *s++;
+
+	for (; *s && (*s != quote || (quote == '\'' && s[1] == quote)); s++) {
+		if (quote == '"' && s[0] == '\\' && s[1] == 'n') {
+			ebb_buf_puts(out, " ");
+			s++;
+			continue;
+		}
+		if (*s == quote)
 			s++;
 		ebb_buf_add(out, s, 1);
 	}
@@ -59,7 +68,7 @@ static const char *unquote(struct ebb_buf *out, const char *s)
 }
 
 /* The text of a variable of the script beside a picture (figure/drawing.h): a string, or an array
- * of them put together. */
+ * of them, a blank between two. */
 static char *variable(const char *script, const char *name)
 {
 	struct ebb_buf out = EBB_BUF_INIT;
@@ -72,15 +81,14 @@ static char *variable(const char *script, const char *name)
 		if (strncmp(word, name, n) != 0 || (word[n] != ' ' && word[n] != '['))
 			continue;
 		end = strchrnul(word, '\n');
-		for (s = word; s < end && *s;) {
-			if (*s != '\'') {
+		for (s = word; s < end && *s;)
+			if (*s == '\'' || *s == '"') { /* a dot before it joins it to the last */
+				if (out.len > 0 && s[-1] != '.')
+					ebb_buf_puts(&out, " ");
+				s = unquote(&out, s);
+			} else {
 				s++;
-				continue;
 			}
-			if (out.len > 0)
-				ebb_buf_puts(&out, " ");
-			s = unquote(&out, s);
-		}
 		break;
 	}
 	return ebb_buf_take(&out);

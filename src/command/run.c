@@ -109,8 +109,8 @@ static bool is_begun(const struct ebb_sweep_result *r)
 
 static int report(const struct ebb_sweep_result *r, const char *dir)
 {
-	fprintf(stderr, "%d trials: %d were finished, %d done now", r->planned, r->already,
-		r->done);
+	fprintf(stderr, "%d trial%s: %d %s finished, %d done now", r->planned,
+		r->planned == 1 ? "" : "s", r->already, r->already == 1 ? "was" : "were", r->done);
 	if (r->diverged)
 		fprintf(stderr, ", %d diverged", r->diverged);
 	if (r->failed)

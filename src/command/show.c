@@ -246,8 +246,9 @@ static int read_snapshot(struct ebb_shown *s, const char *step, struct ebb_err *
 		s->reward = s->advantage ? take(s, "snapshot/reward", row, 1, cell, err) : NULL;
 		if (!s->reward)
 			return err->code;
-		for (int i = 0; i < s->R; i++)
-			if (s->start[i] < 0 || s->start[i] > s->width)
+		for (int i = 0; i < s->R; i++) /* a group has all its responses or none */
+			if (s->start[i] < 0 || s->start[i] > s->width ||
+			    isnan(s->start[i]) != isnan(s->start[i - i % s->G]))
 				return ebb_err_set(err, EBB_EFORMAT,
 						   "'snapshot/start' has %g in a row of %d tokens",
 						   s->start[i], s->width);
@@ -346,8 +347,9 @@ static void put_response(const struct ebb_shown *s, int i, struct ebb_buf *out)
 	for (int t = 0; t < n; t++) {
 		size_t c = (size_t)i * (size_t)s->T + (size_t)t;
 
-		ebb_buf_printf(out, "%s\n{\"id\":%.0f,\"text\":", t ? "," : "",
-			       s->token[(size_t)i * (size_t)s->width + (size_t)(start + t)]);
+		ebb_buf_puts(out, t ? ",\n{\"id\":" : "\n{\"id\":");
+		ebb_json_number(out, s->token[(size_t)i * (size_t)s->width + (size_t)(start + t)]);
+		ebb_buf_puts(out, ",\"text\":");
 		put_tokens_text(s, i, start + t, 1, out);
 		ebb_buf_puts(out, ",\"entropy\":");
 		ebb_json_number(out, s->entropy[c]);
@@ -389,9 +391,11 @@ void ebb_show_json(const struct ebb_shown *s, int n, struct ebb_buf *out)
 		ebb_buf_puts(out, q ? ",\n{\"prompt\":" : "\n{\"prompt\":");
 		put_tokens_text(s, first, 0, n_prompt, out);
 		ebb_buf_puts(out, ",\"prompt_tokens\":[");
-		for (int t = 0; t < n_prompt; t++)
-			ebb_buf_printf(out, "%s%.0f", t ? "," : "",
-				       s->token[(size_t)first * (size_t)s->width + (size_t)t]);
+		for (int t = 0; t < n_prompt; t++) {
+			ebb_buf_puts(out, t ? "," : "");
+			ebb_json_number(out,
+					s->token[(size_t)first * (size_t)s->width + (size_t)t]);
+		}
 		ebb_buf_puts(out, "],\"responses\":[");
 		for (int g = 0; g < s->G; g++) {
 			ebb_buf_puts(out, g ? "," : "");

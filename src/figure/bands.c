@@ -100,11 +100,6 @@ static bool has_hairlines(const struct cast *c)
 	       (c->look == ONE_FRAME && (c->n <= HAIRLINE_ARMS || c->most_n < EBB_BAND_SEEDS));
 }
 
-static bool has_band(const struct ebb_series *s, int64_t row)
-{
-	return s->n[row] >= EBB_BAND_SEEDS && isfinite(s->low[row]);
-}
-
 /*
  * The range of a panel: what it was given, else from the data. Mean curves always fit; bands may
  * stretch the range to at most twice that of the means (three seeds have a t quantile of 4.3), single
@@ -135,7 +130,7 @@ static void y_range(const struct ebb_bands *b, const struct cast *c, int p, doub
 				top = fmax(top, s->value[k]);
 			}
 		for (k = 0; k < s->n_rows && c->look != FAN; k++)
-			if (has_band(s, k)) {
+			if (ebb_band_is(s, k)) {
 				least = fmin(least, s->low[k]);
 				most = fmax(most, s->high[k]);
 			}
@@ -157,9 +152,30 @@ static void y_range(const struct ebb_bands *b, const struct cast *c, int p, doub
 	*cut = *cut || fmin(least, bottom) < *low || fmax(most, top) > *high;
 }
 
+/* Diverged trials of an arm with at least two values, between which a line can be seen. */
+static int shown(const struct ebb_bands *b, int a)
+{
+	const struct ebb_curve *lost;
+	int j, p, best = 0;
+	int64_t r, any;
+
+	for (p = 0; p < b->n_panels; p++) {
+		int n = 0;
+
+		for (j = 0; j < at(b, p, a)->n_diverged; j++) {
+			lost = &at(b, p, a)->diverged[j];
+			for (r = 0, any = 0; r < lost->n; r++)
+				any += isfinite(lost->y[r]);
+			n += any > 1;
+		}
+		best = n > best ? n : best;
+	}
+	return best;
+}
+
 static void say_missing(const struct ebb_bands *b, const struct cast *c, struct ebb_buf *text)
 {
-	int a, i, p, diverged = 0, unfinished = 0, silent = 0;
+	int a, i, p, diverged = 0, dotted = 0, unfinished = 0, silent = 0;
 	const char *name = NULL;
 
 	for (a = 0; a < b->n_arms; a++) {
@@ -174,14 +190,21 @@ static void say_missing(const struct ebb_bands *b, const struct cast *c, struct 
 		unfinished += waiting;
 		for (i = 0; i < c->n && c->arm[i] != a; i++)
 			;
+		if (i < c->n)
+			dotted += shown(b, a);
 		if (i == c->n && b->difference == NULL) {
 			silent++;
 			name = at(b, 0, a)->label;
 		}
 	}
-	if (diverged > 0)
-		ebb_buf_printf(text, "; %d diverged trial%s %s", diverged, diverged == 1 ? "" : "s",
-			       c->look == FAN ? "left out" : "dotted, outside mean and band");
+	if (c->look == FAN)
+		dotted = 0;
+	if (dotted > 0)
+		ebb_buf_printf(text, "; %d diverged trial%s dotted, outside mean and band", dotted,
+			       dotted == 1 ? "" : "s");
+	if (diverged > dotted)
+		ebb_buf_printf(text, "; %d %strial%s left out", diverged - dotted,
+			       dotted > 0 ? "" : "diverged ", diverged - dotted == 1 ? "" : "s");
 	if (unfinished > 0)
 		ebb_buf_printf(text, "; %d trial%s not finished", unfinished,
 			       unfinished == 1 ? "" : "s");
@@ -248,10 +271,7 @@ static void put_caption(struct ebb_drawing *d, const struct ebb_bands *b, const 
 			resampled = resampled || at(b, p, c->arm[i])->resampled;
 			scale = at(b, p, c->arm[i])->scale;
 		}
-	ebb_buf_printf(&text, "%d arm%s", c->n, c->n == 1 ? "" : "s");
-	if (unit[0] != '\0')
-		ebb_buf_printf(&text, ", unit %s", unit);
-	ebb_buf_puts(&text, "; ");
+	ebb_caption_arms(&text, c->n, unit);
 	if (b->difference != NULL)
 		ebb_buf_printf(&text, "%s; ", b->difference);
 	say_seeds(b, c, &text);
@@ -279,9 +299,8 @@ static void put_series(struct ebb_drawing *d, const struct ebb_series *s, const 
 	for (r = 0; r < s->n_rows; r++) {
 		row[0] = s->x[r] / unit;
 		row[1] = s->mean[r];
-		/* Without an interval the band has no width: gnuplot refuses a plot of no points. */
-		row[2] = has_band(s, r) ? s->low[r] : s->mean[r];
-		row[3] = has_band(s, r) ? s->high[r] : s->mean[r];
+		row[2] = ebb_band_is(s, r) ? s->low[r] : s->mean[r];
+		row[3] = ebb_band_is(s, r) ? s->high[r] : s->mean[r];
 		row[4] = s->n[r];
 		ebb_drawing_row(d, 5, row);
 	}
@@ -458,23 +477,35 @@ static void put_arms(struct ebb_drawing *d, const struct ebb_bands *b, const str
 }
 
 static void put_blocks(struct ebb_drawing *d, const struct ebb_bands *b, const struct cast *c,
-		       double unit)
+		       double unit, const double *from, const double *to)
 {
-	char *mean[EBB_BANDS_PANELS * EBB_BANDS_FRAMES],
+	char *mean[EBB_BANDS_PANELS * EBB_BANDS_FRAMES], *band[EBB_BANDS_PANELS * EBB_BANDS_FRAMES],
 		*seeds[EBB_BANDS_PANELS * EBB_BANDS_FRAMES];
+	double least = from[0], most = to[0];
 	int i, p, n = 0;
+	bool shared = c->look == SMALL_FRAMES; /* both panels in one frame */
+
+	for (p = 1; p < b->n_panels; p++) {
+		least = fmin(least, from[p]);
+		most = fmax(most, to[p]);
+	}
 
 	for (p = 0; p < b->n_panels; p++)
 		for (i = 0; i < c->n; i++, n++) {
 			mean[n] = ebb_xprintf("$mean%d_%d", p + 1, i + 1);
 			seeds[n] = ebb_xprintf("$seeds%d_%d", p + 1, i + 1);
+			band[n] = ebb_xprintf("$band%d_%d", p + 1, i + 1);
 			put_series(d, at(b, p, c->arm[i]), mean[n] + 1, seeds[n] + 1, unit);
+			ebb_band_series(d, band[n] + 1, at(b, p, c->arm[i]), unit,
+					shared ? least : from[p], shared ? most : to[p]);
 			csv_series(&d->csv, b->panel[p].metric, at(b, p, c->arm[i]));
 		}
 	ebb_drawing_strings(d, "MEAN", (const char *const *)mean, n);
+	ebb_drawing_strings(d, "BAND", (const char *const *)band, n);
 	ebb_drawing_strings(d, "SEEDS", (const char *const *)seeds, n);
 	for (i = 0; i < n; i++) {
 		free(mean[i]);
+		free(band[i]);
 		free(seeds[i]);
 	}
 }
@@ -595,7 +626,7 @@ int ebb_bands_draw(const struct ebb_bands *given, char *path[EBB_N_FILES], struc
 	} else {
 		ebb_drawing_number(&d, "COLS", frame_columns(&c));
 		put_arms(&d, b, &c, frame_letters(&d, &c));
-		put_blocks(&d, b, &c, unit);
+		put_blocks(&d, b, &c, unit, from, to);
 		put_lost(&d, b, &c, unit);
 	}
 	rc = ebb_drawing_write(&d, path, err);

@@ -339,6 +339,29 @@ int ebb_trial_state(const struct ebb_run *run, int arm, int seed, int *state, st
 	return rc;
 }
 
+int ebb_each_trial(const struct ebb_run *run, int arm, ebb_trial_visit *visit, void *to,
+		   int *n_diverged, struct ebb_err *err)
+{
+	int s, state, rc = 0;
+
+	*n_diverged = 0;
+	for (s = 0; s < run->n_seeds && rc == 0; s++) {
+		rc = ebb_trial_state(run, arm, s, &state, err);
+		*n_diverged += rc == 0 && state < 0;
+		if (rc == 0 && state > 0)
+			rc = visit(to, run, arm, s, err);
+	}
+	return rc;
+}
+
+void ebb_caption_arms(struct ebb_buf *text, int n, const char *unit)
+{
+	ebb_buf_printf(text, "%d arm%s", n, n == 1 ? "" : "s");
+	if (unit[0] != '\0')
+		ebb_buf_printf(text, ", unit %s", unit);
+	ebb_buf_puts(text, "; ");
+}
+
 void ebb_caption_seeds(struct ebb_buf *text, int low, int high)
 {
 	if (low == high)

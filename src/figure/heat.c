@@ -3,10 +3,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "figure/frames.h"
 
 #define TITLE_ROOM 1066 /* pixels of the frames and their gaps, as in plots/heat.gp */
-#define TITLE_CHAR 11.5 /* that a letter of a title takes, and a line                             */
-#define TITLE_LINE 25
 
 /* ---- reading ---- */
 
@@ -57,9 +56,9 @@ static int add_trial(struct ebb_heat_arm *arm, struct ebb_array *value,
 	return 0;
 }
 
-static int read_trial(struct ebb_heat_arm *out, const struct ebb_run *run, int arm, int seed,
-		      struct ebb_err *err)
+static int read_trial(void *to, const struct ebb_run *run, int arm, int seed, struct ebb_err *err)
 {
+	struct ebb_heat_arm *out = to;
 	struct ebb_array value = {0}, count = {0};
 	bool counted;
 	int rc;
@@ -82,17 +81,13 @@ static int draw(const struct ebb_request *q, char *path[EBB_N_FILES], struct ebb
 {
 	const struct ebb_run *run = q->run;
 	struct ebb_heat_arm *arm;
-	int i, s, state, n = q->lot->n, rc = 0;
+	int i, n = q->lot->n, rc = 0;
 
 	arm = ebb_xcalloc((size_t)n + 1, sizeof *arm);
 	for (i = 0; i < n && rc == 0; i++) {
 		arm[i].label = run->arm[q->lot->arm[i]].label;
-		for (s = 0; s < run->n_seeds && rc == 0; s++) {
-			rc = ebb_trial_state(run, q->lot->arm[i], s, &state, err);
-			arm[i].n_diverged += rc == 0 && state < 0;
-			if (rc == 0 && state > 0)
-				rc = read_trial(&arm[i], run, q->lot->arm[i], s, err);
-		}
+		rc = ebb_each_trial(run, q->lot->arm[i], read_trial, &arm[i], &arm[i].n_diverged,
+				    err);
 	}
 	if (rc == 0)
 		rc = ebb_heat_draw(&q->sheet, arm, n, path, err);
@@ -297,10 +292,13 @@ static void put_caption(struct ebb_drawing *d, const struct ebb_heat_arm *arm, i
 			const struct extent *e)
 {
 	struct ebb_buf text = EBB_BUF_INIT;
-	int a, diverged = 0;
+	int a, n = 0, diverged = 0;
 
-	for (a = 0; a < n_arms; a++)
+	for (a = 0; a < n_arms; a++) {
 		diverged += arm[a].n_diverged;
+		n += arm[a].n_trials > 0;
+	}
+	ebb_caption_arms(&text, n, "nats");
 	ebb_buf_puts(&text, "mean over the responses that reach a position, then over ");
 	ebb_caption_seeds(&text, e->few, e->most);
 	ebb_buf_puts(&text, e->most == 1 ? "" : "; no band");
@@ -319,11 +317,6 @@ static void put_caption(struct ebb_drawing *d, const struct ebb_heat_arm *arm, i
 	ebb_buf_release(&text);
 }
 
-static int columns_for(int n)
-{
-	return n == 1 ? 1 : n <= 4 ? 2 : n <= 9 ? 3 : 4;
-}
-
 int ebb_heat_draw(const struct ebb_sheet *sheet, const struct ebb_heat_arm *arm, int n_arms,
 		  char *path[EBB_N_FILES], struct ebb_err *err)
 {
@@ -332,7 +325,7 @@ int ebb_heat_draw(const struct ebb_sheet *sheet, const struct ebb_heat_arm *arm,
 	char *block[EBB_HEAT_ARMS] = {0};
 	char *label[EBB_HEAT_ARMS];
 	struct ebb_drawing d = {0};
-	int a, i, n = 0, lines, rows, cols, drawn[EBB_HEAT_ARMS], rc = 0;
+	int a, i, n = 0, rows, drawn[EBB_HEAT_ARMS], rc = 0;
 	bool any = false;
 
 	memset(path, 0, EBB_N_FILES * sizeof *path);
@@ -354,8 +347,7 @@ int ebb_heat_draw(const struct ebb_sheet *sheet, const struct ebb_heat_arm *arm,
 				   "responses reach",
 				   sheet->name, EBB_HEAT_RESPONSES);
 	}
-	cols = columns_for(n);
-	rows = (n + cols - 1) / cols;
+	rows = ebb_frames_down(n);
 	ebb_drawing_init(&d, sheet, "heat", 1280, 230 + (n == 1 ? 430 : 250) * rows,
 			 "arm,first_step,last_step,first_position,last_position,entropy,"
 			 "responses_a_seed,n");
@@ -369,12 +361,7 @@ int ebb_heat_draw(const struct ebb_sheet *sheet, const struct ebb_heat_arm *arm,
 	ebb_drawing_string(&d, "XLABEL", "training step");
 	ebb_drawing_string(&d, "YLABEL", "position in the response (tokens)");
 	ebb_drawing_string(&d, "ZLABEL", "policy entropy (nats)");
-	ebb_drawing_number(&d, "N", n);
-	ebb_drawing_number(&d, "COLS", cols);
-	lines = ebb_drawing_titles(&d, "LABEL", (const char *const *)label, n,
-				   (int)((TITLE_ROOM / cols - 10) / TITLE_CHAR));
-	d.height += TITLE_LINE * (lines - 1) * rows;
-	ebb_drawing_number(&d, "HEIGHT", d.height);
+	ebb_frames_label(&d, (const char *const *)label, n, TITLE_ROOM);
 	ebb_drawing_strings(&d, "CELL", (const char *const *)block, n);
 	ebb_drawing_number(&d, "FROM", e.from);
 	ebb_drawing_number(&d, "TO", e.to);

@@ -3,14 +3,13 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "figure/frames.h"
 #include "model/model.h"
 
 #define TITLE_ROOM 1152 /* pixels of the frames and their gaps, as in plots/histogram.gp */
-#define TITLE_CHAR 11.5 /* that a letter of a title takes, and a line                        */
-#define TITLE_LINE 25
-#define GAP        36  /* of them one gap */
-#define TABLE      250 /* of the table of moments                                             */
-#define DECADES    7   /* below the highest bin; less is not drawn */
+#define GAP        36   /* of them one gap */
+#define TABLE      250  /* of the table of moments                                             */
+#define DECADES    7    /* below the highest bin; less is not drawn */
 
 static const char *const moment_metric[EBB_N_MOMENTS] = {
 	[EBB_MOMENT_MEAN] = "logits/mean",
@@ -84,9 +83,9 @@ static int add_moments(struct ebb_histogram_arm *arm, const struct ebb_run *run,
 	return rc;
 }
 
-static int read_trial(struct ebb_histogram_arm *arm, const struct ebb_run *run, int of, int seed,
-		      struct ebb_err *err)
+static int read_trial(void *to, const struct ebb_run *run, int of, int seed, struct ebb_err *err)
 {
+	struct ebb_histogram_arm *arm = to;
 	struct ebb_array a = {0};
 	int rc = ebb_run_read(run, of, seed, "snapshot/logit_histogram", &a, err);
 
@@ -105,17 +104,13 @@ static int draw(const struct ebb_request *q, char *path[EBB_N_FILES], struct ebb
 {
 	const struct ebb_run *run = q->run;
 	struct ebb_histogram_arm *arm;
-	int i, s, state, n = q->lot->n, rc = 0;
+	int i, n = q->lot->n, rc = 0;
 
 	arm = ebb_xcalloc((size_t)n + 1, sizeof *arm);
 	for (i = 0; i < n && rc == 0; i++) {
 		arm[i].label = run->arm[q->lot->arm[i]].label;
-		for (s = 0; s < run->n_seeds && rc == 0; s++) {
-			rc = ebb_trial_state(run, q->lot->arm[i], s, &state, err);
-			arm[i].n_diverged += rc == 0 && state < 0;
-			if (rc == 0 && state > 0)
-				rc = read_trial(&arm[i], run, q->lot->arm[i], s, err);
-		}
+		rc = ebb_each_trial(run, q->lot->arm[i], read_trial, &arm[i], &arm[i].n_diverged,
+				    err);
 	}
 	if (rc == 0)
 		rc = ebb_histogram_draw(&q->sheet, arm, n, path, err);
@@ -278,14 +273,16 @@ static void put_caption(struct ebb_drawing *d, const struct ebb_histogram_arm *a
 			const struct extent *e, double ground)
 {
 	struct ebb_buf text = EBB_BUF_INIT;
-	int a, diverged = 0;
+	int a, n = 0, diverged = 0;
 	bool moments = true;
 
 	for (a = 0; a < n_arms; a++) {
 		diverged += arm[a].n_diverged;
+		n += arm[a].n_trials > 0;
 		moments = moments &&
 			  (arm[a].n_trials == 0 || isfinite(arm[a].moment[0][EBB_MOMENT_MEAN]));
 	}
+	ebb_caption_arms(&text, n, "share");
 	ebb_buf_puts(&text,
 		     "raw logits, response tokens and vocabulary pooled; shares and moments: "
 		     "mean over ");
@@ -350,7 +347,7 @@ int ebb_histogram_draw(const struct ebb_sheet *sheet, const struct ebb_histogram
 	struct ebb_drawing d = {0};
 	struct extent e;
 	double ground;
-	int i, t, n, cols, rows, lines, rc;
+	int i, t, n, rows, rc;
 
 	memset(path, 0, EBB_N_FILES * sizeof *path);
 	n = choose(arm, n_arms, drawn, &e);
@@ -359,8 +356,7 @@ int ebb_histogram_draw(const struct ebb_sheet *sheet, const struct ebb_histogram
 				   "figure '%s': no complete trial has a histogram of its logits",
 				   sheet->name);
 	ground = pow(10.0, fmax(floor(log10(e.least)), ceil(log10(e.peak)) - DECADES));
-	cols = n == 1 ? 1 : n <= 4 ? 2 : n <= 9 ? 3 : 4;
-	rows = (n + cols - 1) / cols;
+	rows = ebb_frames_down(n);
 	ebb_drawing_init(&d, sheet, "histogram", 1280, 230 + (n == 1 ? 530 : 320) * rows,
 			 "arm,step,what,from,to,value,n");
 	for (i = 0; i < n; i++) {
@@ -378,18 +374,14 @@ int ebb_histogram_draw(const struct ebb_sheet *sheet, const struct ebb_histogram
 			     : ebb_xstrdup("share of the logits, a bin");
 	ebb_drawing_string(&d, "XLABEL", "logit (no unit)");
 	ebb_drawing_string(&d, "YLABEL", ylabel);
-	ebb_drawing_number(&d, "N", n);
-	ebb_drawing_number(&d, "COLS", cols);
-	lines = ebb_drawing_titles(&d, "LABEL", (const char *const *)label, n,
-				   (int)((TITLE_ROOM / cols - 10) / TITLE_CHAR));
-	d.height += TITLE_LINE * (lines - 1) * rows;
-	ebb_drawing_number(&d, "HEIGHT", d.height);
+	ebb_frames_label(&d, (const char *const *)label, n, TITLE_ROOM);
 	ebb_drawing_strings(&d, "BINS", (const char *const *)block, 2 * n);
 	ebb_drawing_number(&d, "FROM", e.from);
 	ebb_drawing_number(&d, "TO", e.to);
 	ebb_drawing_number(&d, "FLOOR", ground);
 	ebb_drawing_number(&d, "PEAK", e.peak);
-	ebb_drawing_number(&d, "BESIDE", fmax(under_table(drawn, n, &e, cols), ground));
+	ebb_drawing_number(&d, "BESIDE",
+			   fmax(under_table(drawn, n, &e, ebb_frames_across(n)), ground));
 	put_caption(&d, arm, n_arms, &e, ground);
 	rc = ebb_drawing_write(&d, path, err);
 	for (i = 0; i < 2 * n; i++)

@@ -85,6 +85,28 @@ void ebb_lot_release(struct ebb_lot *lot);
 /* *state: 1 the trial counts, 0 it is unfinished, -1 it diverged. */
 int ebb_trial_state(const struct ebb_run *run, int arm, int seed, int *state, struct ebb_err *err);
 
+/* Visit every trial of an arm that counts, in the order of its seeds; *n_diverged gets the number of
+ * those that diverged. The first negative answer ends it. */
+typedef int ebb_trial_visit(void *to, const struct ebb_run *run, int arm, int seed,
+			    struct ebb_err *err);
+int ebb_each_trial(const struct ebb_run *run, int arm, ebb_trial_visit *visit, void *to,
+		   int *n_diverged, struct ebb_err *err);
+
+/*
+ * A block "$name" of rows x, low, high: the band between two curves, cut at the frame [from, to],
+ * with a corner wherever one of them leaves it. Rows without a number are gaps.
+ */
+void ebb_band_put(struct ebb_drawing *d, const char *name, const double *x, const double *low,
+		  const double *high, int64_t n, double from, double to);
+
+/* The same of a series, x in a unit; where there is no interval (ebb_band_is) it has no width. */
+bool ebb_band_is(const struct ebb_series *s, int64_t row);
+void ebb_band_series(struct ebb_drawing *d, const char *name, const struct ebb_series *s,
+		     double unit, double from, double to);
+
+/* The beginning of a caption: "4 arms, unit nats; ". unit: "" for none. */
+void ebb_caption_arms(struct ebb_buf *text, int n, const char *unit);
+
 /* The words of a caption about several arms' seeds: "8 seeds", "3 to 8 seeds". */
 void ebb_caption_seeds(struct ebb_buf *text, int low, int high);
 

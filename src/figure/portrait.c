@@ -4,12 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include "analysis/fit.h"
+#include "figure/frames.h"
 
 #define ARMS         16
 #define CURVE_POINTS 61
 #define TITLE_ROOM   1066 /* pixels of the frames and their gaps, as in plots/portrait.gp */
-#define TITLE_CHAR   11.5 /* that a letter of a title takes, and a line                           */
-#define TITLE_LINE   25
 
 struct arm {
 	const char *label;
@@ -28,6 +27,7 @@ struct portrait {
 /* What the frames must hold, and what the caption says of them. */
 struct extent {
 	double h_max, step_max;
+	int n;         /* arms            */
 	int few, most; /* seeds of an arm */
 	int diverged, unfitted;
 };
@@ -181,6 +181,7 @@ static void put_caption(struct ebb_drawing *d, const struct extent *e)
 {
 	struct ebb_buf text = EBB_BUF_INIT;
 
+	ebb_caption_arms(&text, e->n, "share (accuracy) and nats (entropy)");
 	ebb_buf_puts(&text, "a point is one evaluation of one seed, ");
 	ebb_caption_seeds(&text, e->few, e->most);
 	ebb_buf_puts(&text, " an arm, no band; grey line, from ring to disc: mean over seeds; fits "
@@ -208,6 +209,7 @@ static void measure(const struct portrait *p, struct extent *e)
 		e->diverged += arm->n_diverged;
 		if (points_of(arm) == 0)
 			continue;
+		e->n++;
 		e->few = e->few < 0 || arm->n_trials < e->few ? arm->n_trials : e->few;
 		e->most = arm->n_trials > e->most ? arm->n_trials : e->most;
 		for (t = 0; t < arm->n_trials; t++)
@@ -237,7 +239,7 @@ static int draw_portrait(const struct portrait *p, char *path[EBB_N_FILES], stru
 	struct extent e;
 	double h_min, h_max;
 	bool fitted;
-	int a, i, n = 0, cols, rows, lines, rc = 0;
+	int a, i, n = 0, rows, rc = 0;
 
 	memset(path, 0, EBB_N_FILES * sizeof *path);
 	for (a = 0; a < p->n_arms; a++)
@@ -250,8 +252,7 @@ static int draw_portrait(const struct portrait *p, char *path[EBB_N_FILES], stru
 	if (n > ARMS)
 		EBB_BUG("more arms than a portrait has room for");
 	measure(p, &e);
-	cols = n == 1 ? 1 : n <= 4 ? 2 : n <= 9 ? 3 : 4;
-	rows = (n + cols - 1) / cols;
+	rows = ebb_frames_down(n);
 	ebb_drawing_init(&d, &p->sheet, "portrait", 1280, 230 + (n == 1 ? 530 : 310) * rows,
 			 "arm,kind,seed,step,H,R");
 	n = 0;
@@ -281,12 +282,7 @@ static int draw_portrait(const struct portrait *p, char *path[EBB_N_FILES], stru
 	ebb_drawing_strings(&d, "KEY",
 			    (const char *const[]){"start", "end", "-a exp(H) + b", "linear in H"},
 			    4);
-	ebb_drawing_number(&d, "N", n);
-	ebb_drawing_number(&d, "COLS", cols);
-	lines = ebb_drawing_titles(&d, "LABEL", (const char *const *)label, n,
-				   (int)((TITLE_ROOM / cols - 10) / TITLE_CHAR));
-	d.height += TITLE_LINE * (lines - 1) * rows;
-	ebb_drawing_number(&d, "HEIGHT", d.height);
+	ebb_frames_label(&d, (const char *const *)label, n, TITLE_ROOM);
 	ebb_drawing_strings(&d, "POINTS", (const char *const *)points, n);
 	ebb_drawing_strings(&d, "MEAN", (const char *const *)mean, n);
 	ebb_drawing_strings(&d, "ENDS", (const char *const *)ends, n);
@@ -312,6 +308,18 @@ static int draw_portrait(const struct portrait *p, char *path[EBB_N_FILES], stru
 
 /* ---- reading ---- */
 
+static int read_trial(void *to, const struct ebb_run *run, int of, int seed, struct ebb_err *err)
+{
+	struct arm *arm = to;
+	int rc = ebb_pairs_read(run, of, seed, &arm->trial[arm->n_trials], err);
+
+	if (rc == EBB_ENOENT) /* recorded without one of the two */
+		return 0;
+	if (rc == 0)
+		arm->seed[arm->n_trials++] = run->seed[seed];
+	return rc;
+}
+
 static int draw(const struct ebb_request *q, char *path[EBB_N_FILES], struct ebb_err *err)
 {
 	const struct ebb_run *run = q->run;
@@ -320,7 +328,7 @@ static int draw(const struct ebb_request *q, char *path[EBB_N_FILES], struct ebb
 	struct arm *arm;
 	struct ebb_pairs *trial;
 	uint64_t *seed;
-	int i, s, state, n, n_arms = lot->n, rc = 0;
+	int i, n_arms = lot->n, rc = 0;
 
 	arm = ebb_xcalloc((size_t)n_arms + 1, sizeof *arm);
 	trial = ebb_xcalloc((size_t)n_arms * (size_t)run->n_seeds + 1, sizeof *trial);
@@ -329,23 +337,7 @@ static int draw(const struct ebb_request *q, char *path[EBB_N_FILES], struct ebb
 		arm[i] = (struct arm){.label = run->arm[lot->arm[i]].label,
 				      .trial = trial + i * run->n_seeds,
 				      .seed = seed + i * run->n_seeds};
-		for (s = 0; s < run->n_seeds && rc == 0; s++) {
-			rc = ebb_trial_state(run, lot->arm[i], s, &state, err);
-			if (rc != 0 || state == 0)
-				continue;
-			if (state < 0) {
-				arm[i].n_diverged++;
-				continue;
-			}
-			n = i * run->n_seeds + arm[i].n_trials;
-			rc = ebb_pairs_read(run, lot->arm[i], s, &trial[n], err);
-			if (rc == EBB_ENOENT) { /* recorded without one of the two */
-				rc = 0;
-				continue;
-			}
-			seed[n] = run->seed[s];
-			arm[i].n_trials++;
-		}
+		rc = ebb_each_trial(run, lot->arm[i], read_trial, &arm[i], &arm[i].n_diverged, err);
 	}
 	p.arm = arm;
 	if (rc == 0)

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include "analysis/stat.h"
+#include "figure/frames.h"
+#include "figure/heat.h"
 
 #define ARMS       16
 #define TIMES      3    /* first, middle, last                                                 */
-#define TITLE_ROOM 1194 /* pixels from the first frame to the edge, as in plots/position.gp    */
-#define TITLE_CHAR 11.5 /* that a letter of a title takes, and a line                          */
-#define TITLE_LINE 25
+#define TITLE_ROOM 1170 /* pixels from the first frame to the edge, as in plots/position.gp    */
 
 struct arm {
 	const char *label;
@@ -19,6 +19,7 @@ struct arm {
 	double *step; /* coordinate, the same for all trials      (n_steps)                        */
 	double **
 		value; /* nats; NaN where no response is that long (n_trials)(n_steps, n_positions) */
+	double *responses; /* that long, over all trials               (n_steps, n_positions)       */
 };
 
 struct position {
@@ -34,8 +35,9 @@ static int64_t time_of(const struct arm *arm, int t)
 
 /* What the frames must hold. */
 struct extent {
-	int64_t last;      /* position with a value            */
+	int64_t last;      /* position that is drawn           */
 	double mean, band; /* largest mean, top of any band    */
+	bool thin;         /* some position has too few responses to be drawn */
 };
 
 /* One curve: block and CSV rows; widens the extent. */
@@ -43,19 +45,25 @@ static int put_curve(struct ebb_drawing *d, const char *block, const struct arm 
 		     struct extent *e, struct ebb_err *err)
 {
 	struct ebb_summary s;
-	double *column, step = arm->step[time_of(arm, t)];
-	int64_t i;
+	double *column, responses, step = arm->step[time_of(arm, t)];
+	int64_t i, at;
 	int k, rc = 0, any = 0;
 	bool band;
 
 	column = ebb_xcalloc((size_t)arm->n_trials, sizeof *column);
 	ebb_drawing_block(d, block);
 	for (i = 0; i < arm->n_positions && rc == 0; i++) {
+		at = time_of(arm, t) * arm->n_positions + i;
 		for (k = 0; k < arm->n_trials; k++)
-			column[k] = arm->value[k][time_of(arm, t) * arm->n_positions + i];
+			column[k] = arm->value[k][at];
 		rc = ebb_summarise(column, arm->n_trials, &s, err);
+		responses = arm->responses[at] / arm->n_trials;
 		if (s.n == 0)
 			continue;
+		if (responses < EBB_HEAT_RESPONSES) {
+			e->thin = true;
+			continue;
+		}
 		any = 1;
 		e->last = i + 1 > e->last ? i + 1 : e->last;
 		e->mean = fmax(e->mean, s.mean);
@@ -71,6 +79,7 @@ static int put_curve(struct ebb_drawing *d, const char *block, const struct arm 
 		ebb_csv_number(&d->csv, s.mean);
 		ebb_csv_number(&d->csv, s.low);
 		ebb_csv_number(&d->csv, s.high);
+		ebb_csv_number(&d->csv, responses);
 		ebb_csv_number(&d->csv, s.n);
 		ebb_csv_end(&d->csv);
 	}
@@ -108,7 +117,7 @@ static void put_times(struct ebb_drawing *d, const struct position *p)
 		free(when[t]);
 }
 
-static void put_caption(struct ebb_drawing *d, const struct position *p, bool cut)
+static void put_caption(struct ebb_drawing *d, const struct position *p, bool thin, bool cut)
 {
 	struct ebb_buf text = EBB_BUF_INIT;
 	int a, n = 0, low = -1, high = 0, diverged = 0;
@@ -121,16 +130,18 @@ static void put_caption(struct ebb_drawing *d, const struct position *p, bool cu
 		low = low < 0 || p->arm[a].n_trials < low ? p->arm[a].n_trials : low;
 		high = p->arm[a].n_trials > high ? p->arm[a].n_trials : high;
 	}
-	ebb_buf_printf(&text,
-		       "%d arm%s, unit nats; mean over the responses that reach a position, then "
-		       "over ",
-		       n, n == 1 ? "" : "s");
+	ebb_caption_arms(&text, n, "nats");
+	ebb_buf_puts(&text, "mean over the responses that reach a position, then over ");
 	ebb_caption_seeds(&text, low, high);
 	if (high < EBB_BAND_SEEDS)
 		ebb_buf_puts(&text, "; no band below 3");
 	else
 		ebb_buf_printf(&text, "; band: 95 %% t interval over seeds%s",
 			       low < EBB_BAND_SEEDS ? ", from 3 seeds on" : "");
+	if (thin)
+		ebb_buf_printf(&text,
+			       "; positions that fewer than %d responses a seed reach are left out",
+			       EBB_HEAT_RESPONSES);
 	if (cut)
 		ebb_buf_puts(&text, "; bands cut at the frame");
 	if (diverged > 0)
@@ -147,7 +158,7 @@ static int draw_position(const struct position *p, char *path[EBB_N_FILES], stru
 	struct ebb_drawing d = {0};
 	struct extent e = {0};
 	double high;
-	int a, t, n = 0, m = 0, rows, cols, lines, rc = 0;
+	int a, t, n = 0, m = 0, rows, rc = 0;
 
 	memset(path, 0, EBB_N_FILES * sizeof *path);
 	for (a = 0; a < p->n_arms; a++)
@@ -161,10 +172,9 @@ static int draw_position(const struct position *p, char *path[EBB_N_FILES], stru
 			err, EBB_EINVAL,
 			"figure '%s' has room for %d arms, the run has %d; choose some with --arm",
 			p->sheet.name, ARMS, n);
-	cols = n == 1 ? 1 : n <= 4 ? 2 : n <= 9 ? 3 : 4;
-	rows = (n + cols - 1) / cols;
+	rows = ebb_frames_down(n);
 	ebb_drawing_init(&d, &p->sheet, "position", 1280, 230 + (n == 1 ? 530 : 300) * rows,
-			 "arm,step,position,mean,low,high,n");
+			 "arm,step,position,mean,low,high,responses_a_seed,n");
 	n = 0;
 	for (a = 0; a < p->n_arms && rc == 0; a++) {
 		if (p->arm[a].n_trials == 0)
@@ -176,22 +186,18 @@ static int draw_position(const struct position *p, char *path[EBB_N_FILES], stru
 		}
 	}
 	if (rc == 0 && e.last == 0)
-		rc = ebb_err_set(err, EBB_ENOENT, "figure '%s': every value is missing",
-				 p->sheet.name);
-	ebb_drawing_number(&d, "N", n);
-	ebb_drawing_number(&d, "COLS", cols);
-	lines = ebb_drawing_titles(&d, "LABEL", label, n,
-				   (int)((TITLE_ROOM / cols - 10) / TITLE_CHAR));
-	d.height += TITLE_LINE * (lines - 1) * rows;
-	ebb_drawing_number(&d, "HEIGHT", d.height);
+		rc = ebb_err_set(err, EBB_ENOENT,
+				 "figure '%s': no position is reached by %d responses a seed",
+				 p->sheet.name, EBB_HEAT_RESPONSES);
+	ebb_frames_label(&d, label, n, TITLE_ROOM);
 	ebb_drawing_strings(&d, "CURVE", (const char *const *)curve, m);
 	ebb_drawing_number(&d, "LONGEST", (double)e.last);
 	ebb_drawing_number(&d, "EVERY", e.last > 24 ? (double)(e.last / 12) : 1.0);
-	/* Few seeds reach the last positions: their bands may not flatten everything else. */
+	/* Few seeds may reach the last positions: their bands may not flatten everything else. */
 	high = fmin(1.05 * e.band, 1.5 * e.mean);
 	ebb_drawing_number(&d, "HIGH", high > 0.0 ? high : 1.0);
 	put_times(&d, p);
-	put_caption(&d, p, e.band > high);
+	put_caption(&d, p, e.thin, e.band > high);
 	if (rc == 0)
 		rc = ebb_drawing_write(&d, path, err);
 	for (t = 0; t < m; t++)
@@ -202,14 +208,19 @@ static int draw_position(const struct position *p, char *path[EBB_N_FILES], stru
 
 /* ---- reading ---- */
 
-/* Add one trial's tensor to its arm; all trials of an arm must agree on steps and positions. */
-static int add_trial(struct arm *arm, struct ebb_array *a, uint64_t seed, struct ebb_err *err)
+/* Add one trial's tensor to its arm; all trials of an arm must agree on steps and positions. count:
+ * null where the responses were not counted. */
+static int add_trial(struct arm *arm, struct ebb_array *a, const struct ebb_array *count,
+		     uint64_t seed, struct ebb_err *err)
 {
-	if (a->rank != 2)
-		return ebb_err_set(
-			err, EBB_EFORMAT,
-			"'position/entropy' of seed %llu has rank %d, not 2 (step, position)",
-			(unsigned long long)seed, a->rank);
+	int64_t i;
+
+	if (a->rank != 2 || (count != NULL && (count->rank != 2 || count->dim[0] != a->dim[0] ||
+					       count->dim[1] != a->dim[1])))
+		return ebb_err_set(err, EBB_EFORMAT,
+				   "'position/entropy' and 'position/count' of seed %llu are not "
+				   "of one shape (step, position)",
+				   (unsigned long long)seed);
 	if (arm->n_trials > 0 && (arm->n_steps != a->dim[0] || arm->n_positions != a->dim[1] ||
 				  memcmp(arm->step, a->x, (size_t)a->dim[0] * sizeof(double)) != 0))
 		return ebb_err_set(
@@ -224,10 +235,35 @@ static int add_trial(struct arm *arm, struct ebb_array *a, uint64_t seed, struct
 		arm->n_positions = a->dim[1];
 		arm->step = a->x;
 		a->x = NULL;
+		arm->responses = ebb_xcalloc((size_t)(arm->n_steps * arm->n_positions) + 1,
+					     sizeof *arm->responses);
 	}
+	for (i = 0; i < arm->n_steps * arm->n_positions; i++)
+		arm->responses[i] += count == NULL               ? EBB_HEAT_RESPONSES
+				     : isfinite(count->value[i]) ? count->value[i]
+								 : 0.0;
 	arm->value[arm->n_trials++] = a->value;
 	a->value = NULL;
 	return 0;
+}
+
+static int read_trial(void *to, const struct ebb_run *run, int of, int seed, struct ebb_err *err)
+{
+	struct ebb_array value = {0}, count = {0};
+	bool counted;
+	int rc = ebb_run_read(run, of, seed, "position/entropy", &value, err);
+
+	if (rc == 0) {
+		rc = ebb_run_read(run, of, seed, "position/count", &count, err);
+		counted = rc == 0;
+		if (rc == 0 || rc == EBB_ENOENT)
+			rc = add_trial(to, &value, counted ? &count : NULL, run->seed[seed], err);
+	} else if (rc == EBB_ENOENT) { /* recorded without */
+		rc = 0;
+	}
+	ebb_array_release(&count);
+	ebb_array_release(&value);
+	return rc;
 }
 
 static int draw(const struct ebb_request *q, char *path[EBB_N_FILES], struct ebb_err *err)
@@ -236,28 +272,13 @@ static int draw(const struct ebb_request *q, char *path[EBB_N_FILES], struct ebb
 	const struct ebb_lot *lot = q->lot;
 	struct position p = {.sheet = q->sheet, .n_arms = lot->n};
 	struct arm *arm;
-	struct ebb_array a = {0};
-	int i, s, state, n_arms = lot->n, rc = 0;
+	int i, s, n_arms = lot->n, rc = 0;
 
 	arm = ebb_xcalloc((size_t)n_arms + 1, sizeof *arm);
 	for (i = 0; i < n_arms && rc == 0; i++) {
 		arm[i].label = run->arm[lot->arm[i]].label;
 		arm[i].value = ebb_xcalloc((size_t)run->n_seeds + 1, sizeof *arm[i].value);
-		for (s = 0; s < run->n_seeds && rc == 0; s++) {
-			rc = ebb_trial_state(run, lot->arm[i], s, &state, err);
-			if (rc != 0 || state == 0)
-				continue;
-			if (state < 0) {
-				arm[i].n_diverged++;
-				continue;
-			}
-			rc = ebb_run_read(run, lot->arm[i], s, "position/entropy", &a, err);
-			if (rc == 0)
-				rc = add_trial(&arm[i], &a, run->seed[s], err);
-			else if (rc == EBB_ENOENT)
-				rc = 0;
-			ebb_array_release(&a);
-		}
+		rc = ebb_each_trial(run, lot->arm[i], read_trial, &arm[i], &arm[i].n_diverged, err);
 	}
 	p.arm = arm;
 	if (rc == 0)
@@ -266,6 +287,7 @@ static int draw(const struct ebb_request *q, char *path[EBB_N_FILES], struct ebb
 		for (s = 0; s < arm[i].n_trials; s++)
 			free(arm[i].value[s]);
 		free(arm[i].value);
+		free(arm[i].responses);
 		free(arm[i].step);
 	}
 	free(arm);

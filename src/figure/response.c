@@ -291,10 +291,8 @@ static void put_caption(struct ebb_drawing *d, const struct map *m, int n)
 				low = low < 0 || r->value.n < low ? r->value.n : low;
 				high = r->value.n > high ? r->value.n : high;
 			}
-	ebb_buf_printf(&text, "%d arm%s", n, n == 1 ? "" : "s");
-	if (m->final->unit[0] != '\0')
-		ebb_buf_printf(&text, ", unit %s", m->final->unit);
-	ebb_buf_puts(&text, "; a cell is one arm: mean over ");
+	ebb_caption_arms(&text, n, m->final->unit);
+	ebb_buf_puts(&text, "a cell is one arm: mean over ");
 	ebb_caption_seeds(&text, low, high);
 	ebb_buf_puts(&text,
 		     " (N) of the mean over the last tenth of measured rows; no band (intervals "

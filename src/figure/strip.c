@@ -164,10 +164,8 @@ static void put_caption(struct ebb_drawing *d, const struct ebb_strip *s, int n)
 		low = low < 0 || s->arm[a].value.n < low ? s->arm[a].value.n : low;
 		high = s->arm[a].value.n > high ? s->arm[a].value.n : high;
 	}
-	ebb_buf_printf(&text, "%d arm%s", n, n == 1 ? "" : "s");
-	if (s->unit[0] != '\0')
-		ebb_buf_printf(&text, ", unit %s", s->unit);
-	ebb_buf_puts(&text, "; a dot is one seed (");
+	ebb_caption_arms(&text, n, s->unit);
+	ebb_buf_puts(&text, "a dot is one seed (");
 	ebb_caption_seeds(&text, low, high);
 	ebb_buf_puts(&text, "), mean over the last tenth of its measured rows");
 	if (n > 1 && n <= JOINED_MOST)

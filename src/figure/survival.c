@@ -35,60 +35,31 @@ bool ebb_collapse_time(const double *x, const double *y, int64_t n, double *time
 
 /* ---- reading ---- */
 
-/* A time in steps on another scale. */
-static int rescale(double *time, const struct ebb_run *run, int arm, int seed, enum ebb_scale scale,
-		   struct ebb_err *err)
+static enum ebb_scale scale_of(enum ebb_scale asked)
 {
-	static const char *const total[EBB_N_SCALES] = {
-		[EBB_SCALE_ROLLOUTS] = "rollout/rollouts_total",
-		[EBB_SCALE_TOKENS] = "rollout/tokens_total",
-		[EBB_SCALE_SECONDS] = "timing_s/total",
-	};
-	struct ebb_array a = {0}, u = {0};
-	struct ebb_meter m = {0};
-	int rc;
-
-	if (scale == EBB_SCALE_NATIVE || scale == EBB_SCALE_STEP)
-		return 0;
-	rc = ebb_run_read(run, arm, seed,
-			  scale == EBB_SCALE_UPDATE ? "rollout/tokens_total" : total[scale], &a,
-			  err);
-	if (rc == 0 && scale == EBB_SCALE_UPDATE) {
-		rc = ebb_run_read(run, arm, seed, "actor/update_of_step", &u, err);
-		if (rc == 0)
-			rc = ebb_meter_updates(&m, a.x, a.dim[0], u.value, u.dim[0], err);
-	} else if (rc == 0) {
-		rc = ebb_meter_make(&m, a.x, a.value, a.dim[0], err);
-	}
-	if (rc == 0)
-		*time = ebb_meter_at(&m, *time);
-	ebb_meter_release(&m);
-	ebb_array_release(&u);
-	ebb_array_release(&a);
-	return rc;
+	return asked == EBB_SCALE_NATIVE ? EBB_SCALE_STEP : asked;
 }
 
 static int read_trial(struct ebb_survival_arm *out, const struct ebb_request *q, int arm, int seed,
 		      struct ebb_err *err)
 {
-	const struct ebb_run *run = q->run;
-	struct ebb_array a = {0};
+	enum ebb_scale scale = scale_of(q->choice->scale);
+	struct ebb_curve c = {0};
 	bool collapsed;
 	double time;
-	int rc = ebb_run_read(run, arm, seed, q->figure->panel[0].metric, &a, err);
+	int rc = ebb_curve_read(&c, q->run, arm, seed, q->figure->panel[0].metric, scale, err);
 
 	if (rc == 0) {
-		collapsed = ebb_collapse_time(a.x, a.value, a.dim[0], &time);
+		collapsed = ebb_collapse_time(c.x, c.y, c.n, &time);
 		if (isfinite(time)) {
-			rc = rescale(&time, run, arm, seed, q->choice->scale, err);
 			out->time[out->n_trials] = time;
 			out->collapsed[out->n_trials] = collapsed;
-			out->seed[out->n_trials++] = run->seed[seed];
+			out->seed[out->n_trials++] = q->run->seed[seed];
 		}
-	} else if (rc == EBB_ENOENT) {
+	} else if (rc == EBB_ENOENT) { /* this trial does not have the metric */
 		rc = 0;
 	}
-	ebb_array_release(&a);
+	ebb_curve_release(&c);
 	return rc;
 }
 
@@ -244,6 +215,7 @@ struct figure {
 	double p;      /* log-rank; NaN: one arm, or nothing happened */
 	int few, most; /* seeds of an arm                             */
 	int diverged, n_events;
+	int lost; /* trials of other arms, which diverged before there was a value */
 	bool censored;
 };
 
@@ -281,8 +253,10 @@ static int gather(struct figure *f, const struct ebb_survival_arm *arm, int n_ar
 	int a, i, rc = 0;
 
 	for (a = 0; a < n_arms && rc == 0; a++) {
-		if (arm[a].n_trials == 0)
+		if (arm[a].n_trials == 0) {
+			f->lost += arm[a].n_diverged;
 			continue;
+		}
 		if (f->n == EBB_SURVIVAL_ARMS)
 			EBB_BUG("more arms than a survival figure has room for");
 		f->arm[f->n] = &arm[a];
@@ -311,6 +285,7 @@ static void put_caption(struct ebb_drawing *d, const struct figure *f)
 {
 	struct ebb_buf text = EBB_BUF_INIT;
 
+	ebb_caption_arms(&text, f->n, "share");
 	ebb_buf_printf(&text,
 		       "share of seeds whose entropy has not yet been below %g of its first value, "
 		       "Kaplan-Meier over ",
@@ -325,6 +300,8 @@ static void put_caption(struct ebb_drawing *d, const struct figure *f)
 	if (f->diverged > 0)
 		ebb_buf_printf(&text, "; %d diverged trial%s watched until it stopped", f->diverged,
 			       f->diverged == 1 ? "" : "s, each");
+	if (f->lost > 0)
+		ebb_buf_printf(&text, "; %d that diverged at once left out", f->lost);
 	if (isfinite(f->p))
 		ebb_buf_printf(&text, "; log-rank test over the %d arms: p %s%.2g", f->n,
 			       f->p < 1e-4 ? "< " : "= ", f->p < 1e-4 ? 1e-4 : f->p);
@@ -387,7 +364,7 @@ int ebb_survival_draw(const struct ebb_sheet *sheet, enum ebb_scale scale,
 		      const struct ebb_survival_arm *arm, int n_arms, char *path[EBB_N_FILES],
 		      struct ebb_err *err)
 {
-	enum ebb_scale axis = scale == EBB_SCALE_NATIVE ? EBB_SCALE_STEP : scale;
+	enum ebb_scale axis = scale_of(scale);
 	char *curve[EBB_SURVIVAL_ARMS], *tick[EBB_SURVIVAL_ARMS], *xlabel;
 	struct ebb_drawing d = {0};
 	struct figure f = {0};

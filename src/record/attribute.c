@@ -1,6 +1,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/text.h"
+#include "options/text.h"
 #include "record/scope.h"
 
 /* More than any attribute of ours holds; a file that claims more is damaged. */
@@ -223,6 +225,16 @@ int ebb_h5_get_u64s(hid_t loc, const char *name, uint64_t **value, size_t *n, st
 	}
 	ebb_h5scope_close(&h5);
 	return rc;
+}
+
+int ebb_h5_check_plain(const char *text, const char *what, struct ebb_err *err)
+{
+	char shown[EBB_SHOWN];
+
+	if (ebb_text_is_plain(text))
+		return 0;
+	return ebb_err_set(err, EBB_EFORMAT, "%s '%s' holds control characters or is not UTF-8",
+			   what, ebb_show(shown, text));
 }
 
 void ebb_h5_free_strs(char **value, size_t n)

@@ -331,6 +331,12 @@ static void note(struct ebb_difference *out, const char *name, const struct plac
 	snprintf(out->values, sizeof out->values, "%s", at->values);
 }
 
+static void note_alone(struct ebb_difference *out, const char *name)
+{
+	if (!out->alone[0])
+		snprintf(out->alone, sizeof out->alone, "%s", name);
+}
+
 static int compare_all(hid_t a, hid_t b, const struct names *in_a, const struct names *in_b,
 		       struct ebb_difference *out, struct ebb_err *err)
 {
@@ -339,6 +345,7 @@ static int compare_all(hid_t a, hid_t b, const struct names *in_a, const struct 
 
 	for (int i = 0; i < in_a->n && rc >= 0; i++) {
 		if (!list_has(in_b, in_a->name[i])) {
+			note_alone(out, in_a->name[i]);
 			out->only_a++;
 			continue;
 		}
@@ -348,6 +355,9 @@ static int compare_all(hid_t a, hid_t b, const struct names *in_a, const struct 
 			note(out, in_a->name[i], &at);
 	}
 	out->only_b = in_b->n - out->compared;
+	for (int i = 0; i < in_b->n && out->only_b > 0 && !out->alone[0]; i++)
+		if (!list_has(in_a, in_b->name[i]))
+			note_alone(out, in_b->name[i]);
 	return rc < 0 ? rc : 0;
 }
 

@@ -11,6 +11,7 @@ struct ebb_difference {
 	int64_t compared;     /* deterministic datasets present in both                         */
 	int64_t differing;    /* of them, those that differ in shape or bytes                   */
 	int64_t only_a, only_b; /* deterministic datasets that one of them lacks                */
+	char alone[128];      /* the first of those; empty: none                                */
 	int64_t first_step;   /* smallest step at which a dataset differs; -1: none             */
 	int64_t first_row;    /* its row in that dataset                                        */
 	char first[128];      /* the dataset ("actor/entropy"); the first in the file's order at

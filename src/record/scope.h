@@ -61,6 +61,10 @@ int ebb_h5_get_strs(hid_t loc, const char *name, char ***value, size_t *n, struc
 int ebb_h5_get_i64(hid_t loc, const char *name, int64_t *value, struct ebb_err *err);
 int ebb_h5_get_u64s(hid_t loc, const char *name, uint64_t **value, size_t *n, struct ebb_err *err);
 
+/* EBB_EFORMAT where a text that people will see holds what could drive their terminal (base/text.h): we
+ * write none such. what: "its label". */
+int ebb_h5_check_plain(const char *text, const char *what, struct ebb_err *err);
+
 /* Free a list of strings; safe on null. */
 void ebb_h5_free_strs(char **value, size_t n);
 

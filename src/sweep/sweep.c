@@ -18,6 +18,7 @@
 #include "record/standing.h"
 #include "record/tensors.h"
 #include "sweep/growth.h"
+#include "sweep/process.h"
 #include "sweep/worker.h"
 #include "train/trial.h"
 
@@ -180,37 +181,6 @@ static void reap(struct state *st, struct ebb_slot *slot, int wait_status)
 
 /* ---- all of them ---- */
 
-static void parent_signal(int number)
-{
-	ebb_stop_requested++;
-}
-
-static void catch (void (*handler)(int))
-{
-	static const int asked[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction a = {.sa_handler = handler}, old;
-
-	sigemptyset(&a.sa_mask);
-	for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
-		if (asked[i] != SIGHUP || /* nohup: the end of a terminal is no request */
-		    (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN))
-			sigaction(asked[i], &a, NULL);
-}
-
-/* Workers ignore the terminal's Ctrl-C and listen to their parent alone, so that each request
- * reaches each of them exactly once, however it came. */
-static void pass_on(struct state *st, int *told)
-{
-	while (*told < ebb_stop_requested) {
-		if (++*told == 1)
-			ebb_progress_say(&st->progress,
-					 "ebb run: interrupted; finishing the steps in flight");
-		for (int i = 0; i < st->jobs; i++)
-			if (st->slot[i].pid)
-				kill(st->slot[i].pid, SIGTERM);
-	}
-}
-
 /* A reader may follow along. Rewriting the index costs the more the more trials there are, so that
  * it is done now and then; the write at the end is the one that counts. */
 static void follow(struct state *st)
@@ -258,7 +228,7 @@ static int run_jobs(struct state *st, struct ebb_err *err)
 	sigemptyset(&children);
 	sigaddset(&children, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &children, NULL);
-	catch (parent_signal);
+	ebb_process_listen(true);
 	for (;;) {
 		int wait_status;
 		pid_t pid;
@@ -281,12 +251,14 @@ static int run_jobs(struct state *st, struct ebb_err *err)
 		}
 		if (pid <= 0) /* until a worker ends, a signal comes or the screen is due */
 			sigtimedwait(&children, NULL, &(struct timespec){0, NAP_NS});
-		pass_on(st, &told);
+		if (ebb_process_pass_on(st->slot, st->jobs, &told))
+			ebb_progress_say(&st->progress,
+					 "ebb run: interrupted; finishing the steps in flight");
 		follow(st);
 		ebb_progress_tick(&st->progress, st->slot, st->jobs);
 	}
 	ebb_progress_end(&st->progress);
-	catch (SIG_DFL);
+	ebb_process_listen(false);
 	sigprocmask(SIG_UNBLOCK, &children, NULL);
 	if (ebb_stop_requested && st->next < st->n_jobs)
 		st->result->interrupted = true;

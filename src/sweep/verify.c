@@ -5,18 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include "record/pack.h"
+#include "sweep/process.h"
 #include "sweep/progress.h"
 #include "train/trial.h"
 
 #define NAP_NS       (20 * 1000 * 1000)
 #define NEVER_S      1e9 /* a copy is not resumed: it needs no checkpoints */
 #define EXIT_VERDICT 0   /* of a worker: its verdict is in shared memory   */
-#define EXIT_STOPPED 4
 
 /* What a worker finds, in memory shared with its parent. */
 struct finding {
@@ -36,13 +35,6 @@ struct state {
 /* ---- the worker ---- */
 
 static struct finding *own_finding;
-
-static void on_signal(int number)
-{
-	if (ebb_stop_requested) /* the second time: leave now */
-		_exit(EXIT_STOPPED);
-	ebb_stop_requested = 1;
-}
 
 static void on_out_of_memory(size_t bytes)
 {
@@ -113,7 +105,7 @@ static int work(const struct ebb_verify *v, const struct ebb_verify_trial *t, st
 		rc = compare(v, t, found, &err);
 	remove_copy(v, t->id);
 	if (rc == EBB_ESTOP)
-		return EXIT_STOPPED;
+		return EBB_WORKER_STOPPED;
 	if (rc < 0) {
 		found->verdict = EBB_VERIFY_FAILED;
 		snprintf(found->error, sizeof found->error, "%s", err.text);
@@ -123,52 +115,23 @@ static int work(const struct ebb_verify *v, const struct ebb_verify_trial *t, st
 
 /* ---- the parent ---- */
 
-static void parent_signal(int number)
-{
-	ebb_stop_requested++;
-}
-
-static void catch (void (*handler)(int))
-{
-	static const int asked[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction a = {.sa_handler = handler}, old;
-
-	sigemptyset(&a.sa_mask);
-	for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
-		if (asked[i] != SIGHUP || /* nohup: the end of a terminal is no request */
-		    (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN))
-			sigaction(asked[i], &a, NULL);
-}
-
 static int start(struct state *st, struct ebb_slot *slot, int index, struct ebb_err *err)
 {
 	const struct ebb_verify_trial *t = &st->v->trial[index];
-	struct sigaction listen = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
-	pid_t parent = getpid(), pid;
+	int pid;
 
 	memset(slot, 0, sizeof *slot);
 	slot->job = index;
 	snprintf(slot->label, sizeof slot->label, "%.60s seed %llu", t->label,
 		 (unsigned long long)t->options->seed);
-	sigemptyset(&listen.sa_mask);
-	sigemptyset(&ignore.sa_mask);
-	fflush(stderr);
-	pid = fork();
+	pid = ebb_process_fork(err);
+	if (pid == 0)
+		_exit(work(st->v, t, slot, &st->finding[index]));
 	if (pid < 0)
-		return ebb_err_set(err, EBB_ENOMEM, "cannot start a worker: %s", strerror(errno));
-	if (pid > 0) {
-		slot->pid = (int)pid;
-		st->running++;
-		return 0;
-	}
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(EXIT_STOPPED);
-	/* the terminal's Ctrl-C reaches the parent alone, which passes it on once */
-	sigaction(SIGTERM, &listen, NULL);
-	sigaction(SIGINT, &ignore, NULL);
-	sigaction(SIGHUP, &ignore, NULL);
-	_exit(work(st->v, t, slot, &st->finding[index]));
+		return pid;
+	slot->pid = pid;
+	st->running++;
+	return 0;
 }
 
 static void reap(struct state *st, struct ebb_slot *slot, int wait_status)
@@ -179,7 +142,7 @@ static void reap(struct state *st, struct ebb_slot *slot, int wait_status)
 	slot->pid = 0;
 	st->running--;
 	st->progress.finished++;
-	if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == EXIT_STOPPED)
+	if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == EBB_WORKER_STOPPED)
 		return;
 	t->verdict = found->verdict;
 	t->difference = found->difference;
@@ -195,23 +158,12 @@ static void reap(struct state *st, struct ebb_slot *slot, int wait_status)
 							    : "could not be made again");
 }
 
-static void pass_on(struct state *st, int *told)
-{
-	while (*told < ebb_stop_requested) {
-		if (++*told == 1)
-			ebb_progress_say(&st->progress, "ebb verify: interrupted");
-		for (int i = 0; i < st->v->jobs; i++)
-			if (st->slot[i].pid)
-				kill(st->slot[i].pid, SIGTERM);
-	}
-}
-
 static int run_all(struct state *st, struct ebb_err *err)
 {
 	struct ebb_verify *v = st->v;
 	int told = 0, rc = 0;
 
-	catch (parent_signal);
+	ebb_process_listen(true);
 	for (;;) {
 		struct timespec nap = {0, NAP_NS};
 		int wait_status;
@@ -230,11 +182,12 @@ static int run_all(struct state *st, struct ebb_err *err)
 				reap(st, &st->slot[i], SIGKILL); /* somebody else took its status */
 		if (pid <= 0)
 			nanosleep(&nap, NULL);
-		pass_on(st, &told);
+		if (ebb_process_pass_on(st->slot, v->jobs, &told))
+			ebb_progress_say(&st->progress, "ebb verify: interrupted");
 		ebb_progress_tick(&st->progress, st->slot, v->jobs);
 	}
 	ebb_progress_end(&st->progress);
-	catch (SIG_DFL);
+	ebb_process_listen(false);
 	v->interrupted = ebb_stop_requested > 0;
 	return rc;
 }

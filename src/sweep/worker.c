@@ -1,21 +1,12 @@
 #include "sweep/worker.h"
 
-#include <errno.h>
-#include <signal.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
+#include "sweep/process.h"
 #include "train/trial.h"
 
 static struct ebb_slot *own_slot; /* of this worker */
-
-static void on_signal(int number)
-{
-	if (ebb_stop_requested) /* the second time: leave now */
-		_exit(EBB_OUTCOME_STOPPED);
-	ebb_stop_requested = 1;
-}
 
 static void on_out_of_memory(size_t bytes)
 {
@@ -92,28 +83,9 @@ static enum ebb_outcome work(const struct ebb_sweep *s, const struct ebb_job *jo
 int ebb_worker_start(const struct ebb_sweep *s, const struct ebb_job *job,
 		     const struct ebb_history *history, struct ebb_slot *slot, struct ebb_err *err)
 {
-	struct sigaction listen = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
-	pid_t parent = getpid(), pid;
-	sigset_t children;
+	int pid = ebb_process_fork(err);
 
-	sigemptyset(&children);
-	sigaddset(&children, SIGCHLD);
-	sigemptyset(&listen.sa_mask);
-	sigemptyset(&ignore.sa_mask);
-	fflush(stderr);
-	pid = fork();
-	if (pid < 0)
-		return ebb_err_set(err, EBB_ENOMEM, "cannot start a worker: %s", strerror(errno));
-	if (pid > 0)
-		return (int)pid;
-	/* a worker never outlives its parent, however that one ends */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(EBB_OUTCOME_STOPPED);
-	/* the terminal's Ctrl-C and its end reach the parent alone, which passes them on once */
-	sigprocmask(SIG_UNBLOCK, &children, NULL);
-	sigaction(SIGTERM, &listen, NULL);
-	sigaction(SIGINT, &ignore, NULL);
-	sigaction(SIGHUP, &ignore, NULL);
+	if (pid != 0)
+		return pid;
 	_exit(work(s, job, history, slot));
 }

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 #include "sweep/growth.h"
 #include "sweep/log.h"
+#include "sweep/process.h"
 #include "sweep/progress.h"
 #include "sweep/sweep.h"
 
@@ -12,8 +13,8 @@ enum ebb_job_kind { EBB_JOB_BASE, EBB_JOB_TRIAL };
 
 struct ebb_job {
 	enum ebb_job_kind kind;
-	int plan;	     /* index into def->plan; a base: the first trial that needs it    */
-	int base;	     /* the base it makes or waits for, by number; -1: it is there     */
+	int plan; /* index into def->plan; a base: the first trial that needs it    */
+	int base; /* the base it makes or waits for, by number; -1: it is there     */
 	struct ebb_extension extends;
 };
 
@@ -22,13 +23,12 @@ enum ebb_outcome {
 	EBB_OUTCOME_DONE = 0,
 	EBB_OUTCOME_FAILED = 1,
 	EBB_OUTCOME_DIVERGED = 3,
-	EBB_OUTCOME_STOPPED = 4,
+	EBB_OUTCOME_STOPPED = EBB_WORKER_STOPPED,
 };
 
 /* Start a worker on the slot (shared memory; slot->label is set). It ends when this process does.
  * Its pid, or a negative code. */
 int ebb_worker_start(const struct ebb_sweep *sweep, const struct ebb_job *job,
-		     const struct ebb_history *history, struct ebb_slot *slot,
-		     struct ebb_err *err);
+		     const struct ebb_history *history, struct ebb_slot *slot, struct ebb_err *err);
 
 #endif

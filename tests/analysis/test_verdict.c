@@ -286,6 +286,10 @@ Test(verdict, shares_of_seeds)
 		{0, RISES " < 0.5", "contradicted", false, 1.0},
 		{0, RISES " > 0.99", "reproduced", true, 1.0 / 256},
 		{1, RISES " > 7/8", "inconclusive", false, 9.0 / 256},
+		/* from the other side: 1 of 8 is above 0.05, 8 of 8 above 1/2, 7 of 8 not above 7/8 */
+		{7, "0.05 >= " RISES, "inconclusive", false, 9.0 / 256},
+		{0, "1/2 < " RISES, "reproduced", true, 1.0 / 256},
+		{1, "7/8 < " RISES, "inconclusive", false, 9.0 / 256},
 	};
 	struct ebb_judgements all;
 	struct ebb_judgement *j;
@@ -314,6 +318,9 @@ Test(verdict, shares_of_seeds)
 	ebb_judgements_release(&all);
 	/* at 3 of 4, 7/8 is excluded once Clopper and Pearson's upper end is below it */
 	j = judged_one(&all, rising, RISES " >= 7/8");
+	cr_assert_eq(j->n_needed, 39, "%d", j->n_needed);
+	ebb_judgements_release(&all);
+	j = judged_one(&all, rising, "7/8 <= " RISES);
 	cr_assert_eq(j->n_needed, 39, "%d", j->n_needed);
 	ebb_judgements_release(&all);
 }
@@ -426,6 +433,59 @@ Test(verdict, preconditions_look_at_the_start_alone)
 	ebb_judgements_release(&all);
 }
 
+/* ---- nothing left to chance ---- */
+
+static double the_same(int arm, int seed, const char *metric, double step)
+{
+	(void)seed;
+	(void)step;
+	return strcmp(metric, "eval/accuracy") == 0     ? 0.5
+	       : strcmp(metric, "actor/grad_norm") == 0 ? 1.0 + 0.5 * arm
+							: INFINITY;
+}
+
+Test(verdict, sides_that_are_equal_in_every_seed)
+{
+	static const struct {
+		const char *claim, *verdict;
+		bool holds;
+	} row[] = {
+		{A " <= 0.5", "reproduced", true},
+		{A " >= 0.5", "reproduced", true},
+		{"0.5 >= " A, "reproduced", true},
+		{A " >= " B, "reproduced", true},
+		{A " < 0.5", "inconclusive", false},
+		{A " > " B, "inconclusive", false},
+		{A " >= 0.5 by 0.1", "equivalent", false},
+		{A " ~= " B " within 0.1", "equivalent", true},
+		{A " <= 0.6", "reproduced", true},
+		{A " <= 0.4", "contradicted", false},
+		{"ratio(" A ", " B ") <= 1", "reproduced", true},
+	};
+	struct ebb_judgements all;
+	struct ebb_judgement *j;
+
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		j = judged_one(&all, the_same, row[i].claim);
+		IS(j, row[i].verdict, row[i].holds);
+		ebb_judgements_release(&all);
+	}
+	j = judged_one(&all, the_same, A " <= 0.5");
+	NOTES(j, "both sides are equal in every seed");
+	cr_assert(isnan(j->p) && isnan(j->p_holm) && all.n_tests == 0, "no test, no p");
+	cr_assert(j->effect == 0.0 && j->low == 0.0 && j->high == 0.0 && j->n == 8);
+	ebb_judgements_release(&all);
+	j = judged_one(&all, the_same,
+		       "final(grad_norm, algorithm=dapo) > final(grad_norm, algorithm=grpo)");
+	IS(j, "reproduced", true);
+	NOTES(j, "the difference is the same in every seed");
+	ebb_judgements_release(&all);
+	/* one seed has no spread to be without */
+	j = judged_one(&all, the_same, "final(accuracy, algorithm=dapo, seed=100) <= 0.5");
+	IS(j, "inconclusive", false);
+	ebb_judgements_release(&all);
+}
+
 /* ---- the line ---- */
 
 Test(verdict, lines)
@@ -444,6 +504,15 @@ Test(verdict, lines)
 	cr_assert(strstr(line.data, "(x 1.39 [1.28, 1.5], p 3e-05, N = 8)"), "%s", line.data);
 	ebb_buf_reset(&line);
 	ebb_judgements_release(&all);
+	failing = 7; /* of shares the count, whichever side they stand on */
+	for (int i = 0; i < 2; i++) {
+		all = judged(rising, (const char *const[]){RISES " <= 1/2", "1/2 >= " RISES} + i,
+			     1);
+		ebb_judgement_line(&all.claim[0], &line);
+		cr_assert(strstr(line.data, "(1 of 8 seeds, p 0.04)"), "%s", line.data);
+		ebb_buf_reset(&line);
+		ebb_judgements_release(&all);
+	}
 	have = 0;
 	all = judged(partly, text, 1);
 	ebb_judgement_line(&all.claim[0], &line);

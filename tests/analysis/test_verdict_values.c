@@ -182,6 +182,32 @@ Test(values, at_equal_tokens)
 	      0.675 + MEAN_SEED, 1e-12);
 }
 
+/* The same, but dapo is first evaluated at step 10. */
+static double begun_late(int arm, int seed, const char *metric, double step)
+{
+	return arm >= 5 && step < 10 ? (double)NAN : lines(arm, seed, metric, step);
+}
+
+/* What an arm measured only after all others had ended has no value at equal tokens. */
+Test(values, beyond_where_the_others_ended)
+{
+	static const char *const function[] = {"final", "auc"};
+	struct ebb_judgements all;
+
+	for (int a = 5; a < 10; a++)
+		judged_tokens[a] = 2000.0; /* its first value at 20,000; grpo ends at 10,000 */
+	for (int i = 0; i < 2; i++) {
+		char *text = ebb_xprintf("%s(accuracy, axis=tokens, algorithm=dapo, alpha=0) < "
+					 "%s(accuracy, axis=tokens, " ONE ")",
+					 function[i], function[i]);
+		struct ebb_judgement *j = judged_one(&all, begun_late, text);
+
+		IS(j, "not applicable", false);
+		ebb_judgements_release(&all);
+		free(text);
+	}
+}
+
 /* ---- time to a threshold ---- */
 
 /* grpo gets to 0.5 at step 10 (1 + s); dapo at twice that, so that seeds 5, 6, 7 never do. */
@@ -228,6 +254,21 @@ Test(values, times_count_those_that_never_get_there)
 	NOTES(j, "3 trials ended before the number they are held against");
 	ebb_judgements_release(&all);
 	j = judged_one(&all, races, "time_to(accuracy, above=0.9, " ONE ") > 150");
+	IS(j, "not applicable", false);
+	ebb_judgements_release(&all);
+	/* nor does it inside share(), on either side of the comparison */
+	j = judged_one(&all, races, "share(" TIME("dapo") " < 150) >= 1");
+	IS(j, "reproduced", true);
+	cr_assert(j->n == 5 && j->dropped == 3, "%d", j->n);
+	ebb_judgements_release(&all);
+	j = judged_one(&all, races, "share(150 > " TIME("dapo") ") >= 1");
+	cr_assert_eq(j->n, 5);
+	ebb_judgements_release(&all);
+	j = judged_one(&all, races, "share(" TIME("dapo") " > 50) >= 6/8");
+	cr_assert_eq(j->n, 8);
+	CLOSE(j->left, 6.0 / 8, 0); /* 60, 80, 100 and the three who are still out at 100 */
+	ebb_judgements_release(&all);
+	j = judged_one(&all, races, "share(time_to(accuracy, above=0.9, " ONE ") < 150) >= 1");
 	IS(j, "not applicable", false);
 	ebb_judgements_release(&all);
 }

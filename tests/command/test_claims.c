@@ -1,4 +1,5 @@
 /* ebb claims from outside: verdicts of small runs, as they were recorded. EBB_EXE names the program. */
+#include <sys/stat.h>
 #include "runs.h"
 
 #include <jansson.h>
@@ -39,6 +40,8 @@ static void make_run(const char *overrides)
 
 Test(claims, usage)
 {
+	char *other;
+
 	cr_expect_eq(ebb("claims"), 2);
 	says("name the run directory");
 	says("usage: ebb claims RUN [CLAIM ...]");
@@ -48,6 +51,12 @@ Test(claims, usage)
 	says("unknown option '--jsn'");
 	cr_expect_eq(ebb("claims . --json --markdown"), 2);
 	says("not both");
+	other = ebb_path_join(dir, "other");
+	cr_expect_eq(mkdir(other, 0777), 0);
+	free(other);
+	put("other/run.h5", "");
+	cr_expect_eq(ebb("claims . other"), 2);
+	says("'other' is another");
 	cr_expect_eq(ebb("claims --help"), 0);
 	says("p Holm");
 }
@@ -162,5 +171,5 @@ Test(claims, json_and_markdown)
 	cr_assert_eq(ebb("claims small --markdown"), 0);
 	says("| claim | verdict | effect, 95 % interval | p (Holm) | N | note |\n|---|");
 	says("| `consumed(steps, algorithm=grpo) < 7` | reproduced | -1 [-1, -1] | <0.0001 "
-	     "(<0.0001) | 2 |  |\n");
+	     "(<0.0001) | 2 | the difference is the same in every seed |\n");
 }

@@ -24,6 +24,26 @@ Test(cli, help_and_version)
 	cr_assert_eq(ebb("metrics no_such_thing"), 2);
 }
 
+Test(cli, help_fits_a_hundred_columns)
+{
+	static const char *const name[] = {
+#define EBB_COMMAND(name, arguments, about) #name,
+#include "command/commands.def"
+#undef EBB_COMMAND
+	};
+
+	for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
+		char *line = ebb_xprintf("%s --help", name[i]);
+
+		cr_assert_eq(ebb(line), 0, "%s", name[i]);
+		no_line_wider_than(100);
+		free(line);
+	}
+	cr_assert_eq(ebb("plot"), 2); /* the usage behind a mistake */
+	no_line_wider_than(100);
+	says("[--out DIR]");
+}
+
 /* A script that asked for data and got none must hear of it. */
 Test(cli, output_that_cannot_be_written_is_a_failure)
 {
@@ -122,7 +142,7 @@ Test(cli, a_run_continues_what_is_missing_and_refuses_strangers)
 {
 	cr_assert_eq(ebb("run algorithm=grpo seeds=1 " TINY "--out r"), 0, "%s", output.data);
 	cr_assert_eq(ebb("run algorithm=grpo,dapo seeds=2 " TINY "--out r"), 0, "%s", output.data);
-	says("4 trials: 1 were finished, 3 done now");
+	says("4 trials: 1 was finished, 3 done now");
 	cr_assert_eq(ebb("run algorithm=grpo,dapo seeds=2 " TINY "--out r"), 0);
 	says("4 trials: 4 were finished, 0 done now");
 	cr_assert_eq(ebb("run algorithm=dapo seeds=1 " TINY "--out r"), 2);
@@ -151,7 +171,7 @@ Test(cli, a_damaged_trial_runs_again)
 	cr_assert_eq(system(line), 0);
 	cr_assert_eq(ebb("run algorithm=grpo seeds=2 " TINY "--out r"), 0, "%s", output.data);
 	says("damaged");
-	says("2 trials: 1 were finished, 1 done now");
+	says("2 trials: 1 was finished, 1 done now");
 	free(line);
 }
 

@@ -331,7 +331,7 @@ Test(growth, a_record_that_is_open_elsewhere_is_left_alone)
 		     2, "%s", output.data);
 	says("another program has");
 	cr_assert_eq(ebb(RUN), 0);
-	says("1 were finished, 0 done now");
+	says("1 was finished, 0 done now");
 }
 
 /* The log's last line, cut by a kill, does not swallow the next event. */

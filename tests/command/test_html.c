@@ -182,6 +182,31 @@ Test(inline_svg, only_what_draws_is_taken_over)
 	has_not("svg+xml");
 }
 
+/* What a browser reads as the address of a file, however it is spelled. */
+Test(inline_svg, nothing_is_loaded)
+{
+	static const char *const value[] = {"URL(http://x)",         "Url( http://x )",
+					    "url(#p) url(http://x)", "rgb(0,0,0) url(http://x)",
+					    "u\\72l(http://x)",      "&#117;rl(http://x)",
+					    "url&#40;http://x)",     "src('http://x')"};
+	static const char *const name[] = {"fill", "filter", "clip-path", "stroke"};
+
+	for (size_t i = 0; i < sizeof value / sizeof *value; i++)
+		for (size_t k = 0; k < sizeof name / sizeof *name; k++) {
+			char *svg = ebb_xprintf("%s<path %s=\"%s\" d='M1'/></svg>", HEAD, name[k],
+						value[i]);
+
+			cr_expect_eq(inlined(svg), 0);
+			has("<path d=\"M1\"/>");
+			free(svg);
+		}
+	cr_assert_eq(inlined(HEAD "<g transform='translate(1,2) scale(3)' color='rgb( 1, 2, 3)'>"
+				  "<path fill='url(#p)' d='M1'/></g></svg>"),
+		     0);
+	has("transform=\"translate(1,2) scale(3)\" color=\"rgb( 1, 2, 3)\"");
+	has("fill=\"url(#f1-p)\"");
+}
+
 Test(inline_svg, texts_stay_and_empty_groups_go)
 {
 	cr_assert_eq(inlined(HEAD "<g fill=\"none\">\n</g><g><text>a &lt; b > c</text></g></svg>"),

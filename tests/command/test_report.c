@@ -76,6 +76,19 @@ Test(report, usage)
 	no_line_wider_than(100);
 }
 
+/* One arm has no differences and no map: that is no news where the definition lists no figures. */
+Test(report, one_arm_one_seed_no_claims_no_figures)
+{
+	cr_assert_eq(ebb("run algorithm=grpo seeds=1 " TINY "--out r"), 0, "%s", output.data);
+	cr_assert_eq(ebb("report r"), 0, "%s", output.data);
+	cr_assert(!strstr(output.data, "note:"), "%s", output.data);
+	read_page("r/report.html");
+	page_has("makes no claims");
+	page_has("There is one arm");
+	page_has("<code>ebb plot RUN entropy</code>");
+	page_has_not("<code>ebb plot RUN entropy-difference</code>");
+}
+
 Test(report, a_page_of_everything)
 {
 	make_run();
@@ -182,6 +195,11 @@ Test(report, a_forged_label)
 	cr_assert_eq(times("<script"), 1);
 	page_has_not("<script>alert");
 	page_has("&lt;/td&gt;&lt;/svg&gt;&lt;script&gt;alert(2)");
+	/* quotes come out of gnuplot's text, for those who hear the caption, as they went in */
+	forge("r/run.h5", "/", "name", false, "'a''b' it's \"c\"");
+	cr_assert_eq(ebb("report r"), 0, "%s", output.data);
+	read_page("r/report.html");
+	page_has(". &#39;a&#39;&#39;b&#39; it&#39;s &quot;c&quot;: ");
 	/* also where gnuplot wrote it */
 	page_has("<text>&lt;/td&gt;&lt;/svg&gt;&lt;script&gt;");
 }

@@ -35,6 +35,20 @@ static void tamper(const char *run_dir, const char *id, const char *dataset, int
 	free(path);
 }
 
+/* Take a dataset out of a record, as if another build had not written it. */
+static void drop(const char *run_dir, const char *id, const char *dataset)
+{
+	struct ebb_h5scope h5 = EBB_H5SCOPE_INIT;
+	char *path = ebb_xprintf("%s/%s/trials/%s.h5", dir, run_dir, id);
+	hid_t file;
+
+	ebb_record_setup();
+	file = ebb_h5_keep(&h5, H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT));
+	cr_assert(file >= 0 && H5Ldelete(file, dataset, H5P_DEFAULT) >= 0);
+	ebb_h5scope_close(&h5);
+	free(path);
+}
+
 /* ---- usage ---- */
 
 Test(runs, usage_and_bad_input)
@@ -392,6 +406,28 @@ Test(runs, diff_of_equal_runs_and_of_unequal_ones)
 	run(line);
 	says("agree bit for bit");
 	free(line);
+}
+
+/* No number differs, but "agree" would hide that there is less to agree on. */
+Test(runs, diff_of_two_builds_of_which_one_records_more)
+{
+	char id[EBB_ID_MAX];
+
+	run("run algorithm=grpo seeds=2 " SHORT "--out a");
+	run("run algorithm=grpo seeds=2 " SHORT "--out b");
+	id_of("a", "grpo", "100", id);
+	drop("a", id, "actor/entropy");
+	cr_assert_eq(ebb("diff a b"), 1);
+	says("grpo seed 100: the ");
+	says(" datasets in both agree; 1 dataset only in the second (actor/entropy)");
+	says("no number differs; what differs is what they record");
+	id_of("a", "grpo", "101", id);
+	drop("a", id, "actor/entropy");
+	cr_assert_eq(ebb("diff a b"), 1);
+	says("  every one: the ");
+	says_not("seed 100");
+	cr_assert_eq(ebb("diff b a --json"), 1);
+	says("\"differing\":0,\"only_a\":1,\"only_b\":0,\"first_step\":null");
 }
 
 Test(runs, diff_names_what_the_definitions_do_not_share)

@@ -6,6 +6,7 @@
 #include "figure/bands.h"
 #include "figure/figure.h"
 #include "figure/gnuplot.h"
+#include "figure/kind.h"
 
 TestSuite(figure, .init = made_folder_make, .fini = made_folder_remove, .timeout = 120);
 
@@ -121,9 +122,8 @@ static int draw(const char *const *label, int n_arms, int n_seeds, int n_panels,
 }
 
 static const char *const names[MADE_MOST] = {
-	"grpo", "dapo", "gspo", "gipo", "gipo_exp", "clip_cov", "kl_cov", "em",
-	"i",    "j",    "k",    "l",    "m",        "n",        "o",      "p",
-	"q",    "r",    "s",    "t"};
+	"grpo", "dapo", "gspo", "gipo", "gipo_exp", "clip_cov", "kl_cov", "em", "i", "j",
+	"k",    "l",    "m",    "n",    "o",        "p",        "q",      "r",  "s", "t"};
 
 Test(figure, one_frame_and_its_points)
 {
@@ -168,6 +168,35 @@ Test(figure, many_arms_two_panels_one_seed)
 	free(gp);
 	check_files(path);
 	free(dir);
+}
+
+/* gnuplot would paint beyond the sides of the frame. */
+Test(figure, bands_are_cut_at_the_frame)
+{
+	const double x[] = {0, 1, 2, 3}, low[] = {0, -4, NAN, 2}, high[] = {0, 2, NAN, 3};
+	const double want[][3] = {{0, 0, 0}, {0.25, -1, 0.5}, {0.5, -1, 1}, {1, -1, 1}};
+	struct ebb_sheet sheet = {.name = "x", .title = "t", .run = "r", .dir = "d"};
+	struct ebb_drawing d = {0};
+	double got[3];
+	char *row;
+
+	ebb_drawing_init(&d, &sheet, "bands", 100, 100, "x");
+	ebb_band_put(&d, "band", x, low, high, 4, -1, 1);
+	row = strstr(d.data.data, "$band << EOD\n");
+	cr_assert_not_null(row);
+	for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+		row = strchr(row, '\n') + 1;
+		cr_assert_eq(sscanf(row, "%lf %lf %lf", &got[0], &got[1], &got[2]), 3, "%s", row);
+		for (int k = 0; k < 3; k++)
+			cr_assert_float_eq(got[k], want[i][k], 1e-12, "row %zu: %s", i, row);
+	}
+	row = strchr(row, '\n') + 1; /* a gap, then both above */
+	cr_assert(sscanf(row, "%lf %lf", &got[0], &got[1]) == 2 && isnan(got[1]), "%s", row);
+	row = strchr(row, '\n') + 1;
+	cr_assert_eq(sscanf(row, "%lf %lf %lf", &got[0], &got[1], &got[2]), 3);
+	cr_assert(got[0] == 3 && got[1] == 1 && got[2] == 1, "%s", row);
+	cr_assert(strncmp(strchr(row, '\n') + 1, "EOD", 3) == 0);
+	ebb_drawing_release(&d);
 }
 
 /* Two seeds have an interval twelve times as wide as they are apart: it is in the CSV, not drawn. */
@@ -247,8 +276,8 @@ Test(figure, a_fan_of_arms)
 	b.value = value;
 	OK(ebb_bands_draw(&b, path, &err));
 	gp = read_text(path[EBB_GP], &n);
-	cr_assert(
-		says(gp, "40 arms; each line the mean of one arm over its seeds, coloured by alpha"));
+	cr_assert(says(gp,
+		       "40 arms; each line the mean of one arm over its seeds, coloured by alpha"));
 	cr_assert(strstr(gp, "array TICK[7] = ['0', '66', "), "ranks follow the values");
 	cr_assert(strstr(gp, ", '99']\n"));
 	csv = read_text(path[EBB_CSV], &n);

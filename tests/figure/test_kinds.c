@@ -147,6 +147,54 @@ static double cell(const char *csv, const char *begin, int column)
 	return strtod(line, NULL);
 }
 
+/* ---- captions ---- */
+
+Test(figure_kinds, captions_name_arms_and_unit)
+{
+	static const char *const want[][2] = {
+		{"entropy-heat", "2 arms, unit nats; "},
+		{"entropy-by-position", "2 arms, unit nats; "},
+		{"logit-histogram", "2 arms, unit share; "},
+		{"time-to-collapse", "2 arms, unit share; "},
+		{"reward-vs-entropy", "2 arms, unit share (accuracy) and nats (entropy); "},
+	};
+	struct made_plan p = MADE_PLAN(names, 2, 3, 40);
+	struct ebb_run run;
+	char *csv, *gp;
+
+	need_gnuplot();
+	open_made(&run, &p);
+	for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+		draw(&run, want[i][0], EBB_SCALE_NATIVE, &csv, &gp);
+		cr_assert(strstr(gp, want[i][1]), "%s", want[i][0]);
+		free(csv);
+		free(gp);
+	}
+	ebb_run_release(&run);
+}
+
+/* ---- entropy by position ---- */
+
+Test(figure_kinds, positions_that_few_reach_are_left_out)
+{
+	struct made_plan p = MADE_PLAN(names, 2, 3, 40);
+	struct ebb_run run;
+	char *csv, *gp;
+
+	need_gnuplot();
+	open_made(&run, &p);
+	draw(&run, "entropy-by-position", EBB_SCALE_NATIVE, &csv, &gp);
+	/* two responses a seed reach position 13 at step 0, none at steps 19 and 39 */
+	cr_assert_eq(count_lines(csv, "dapo,0,"), MADE_POSITIONS - 1);
+	cr_assert_eq(count_lines(csv, "dapo,39,"), MADE_POSITIONS - 1);
+	cr_assert_float_eq(cell(csv, "dapo,0,12,", 6), 64.0, 0.0);
+	cr_assert(strstr(gp, "LONGEST = 12"));
+	cr_assert(strstr(gp, "fewer than 4 responses a seed"));
+	free(csv);
+	free(gp);
+	ebb_run_release(&run);
+}
+
 /* ---- heat maps ---- */
 
 Test(figure_kinds, heat_is_the_mean_over_seeds)

@@ -168,8 +168,12 @@ Test(differ, other_shapes)
 	cr_assert_eq(d.differing, 0);
 	cr_assert_eq(d.only_a, 0);
 	cr_assert_eq(d.only_b, 1);
+	cr_assert(d.alone[0] != '\0' && d.first[0] == '\0');
 	d = against(&(struct change){.steps = 30, .other = true}, SAME);
 	cr_assert_eq(d.only_a, 1);
+	cr_assert_neq(d.alone[0], '\0');
+	d = against(SAME, SAME);
+	cr_assert_str_empty(d.alone);
 }
 
 Test(differ, files_that_are_none)

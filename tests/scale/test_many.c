@@ -254,7 +254,7 @@ Test(many, three_hundred_trials)
 	if (system("command -v gnuplot >/dev/null") == 0) {
 		seconds = ebb("plot r entropy reward-vs-entropy");
 		cr_assert_lt(seconds, SECONDS);
-		says("no room for 22 of the arms");
+		says("no room for 14 of the arms");
 		cr_assert_eq(count("r/figures", ".png"), 2);
 	}
 	free(run_dir);
