@@ -7,7 +7,7 @@
 #   make soak     300 kill -9 at random moments, a full disk, too little memory: the same bytes (minutes)
 #   make notebooks  execute notebooks/*.ipynb; what they print and draw lands in build/notebooks
 #   make data     make data/entropy-collapse.h5 again, which the notebooks read
-#   make results    run the default-size experiments, draw plots/gallery, fill docs/results.md (15 minutes)
+#   make results    run the default-size experiments, draw plots/gallery, fill docs/results.md (minutes)
 #   make bench    speed on this machine, next to plain PyTorch where one can be imported
 #   make clean    remove the build folders
 

@@ -300,29 +300,35 @@ int ebb_figure_draw(const struct ebb_run *run, const char *word,
 
 /* ---- what kinds share ---- */
 
+/* Of the figure's metrics, how many does a finished trial have, and how many are there? */
+static int recorded(const struct ebb_run *run, const struct ebb_figure *f, int *all)
+{
+	int n = 0;
+
+	for (*all = 0; *all < EBB_FIGURE_PANELS && f->panel[*all].metric != NULL; ++*all)
+		n += ebb_name_recorded(run, f->panel[*all].metric);
+	return n;
+}
+
 int ebb_check_any(const struct ebb_run *run, const struct ebb_figure *f,
 		  const struct ebb_figure_choice *choice, bool *available, struct ebb_err *err)
 {
-	int p;
+	int all;
 
 	(void)choice;
 	(void)err;
-	*available = false;
-	for (p = 0; p < EBB_FIGURE_PANELS && f->panel[p].metric != NULL; p++)
-		*available = *available || ebb_name_recorded(run, f->panel[p].metric);
+	*available = recorded(run, f, &all) > 0;
 	return 0;
 }
 
 int ebb_check_all(const struct ebb_run *run, const struct ebb_figure *f,
 		  const struct ebb_figure_choice *choice, bool *available, struct ebb_err *err)
 {
-	int p;
+	int all;
 
 	(void)choice;
 	(void)err;
-	*available = true;
-	for (p = 0; p < EBB_FIGURE_PANELS && f->panel[p].metric != NULL; p++)
-		*available = *available && ebb_name_recorded(run, f->panel[p].metric);
+	*available = recorded(run, f, &all) == all;
 	return 0;
 }
 

@@ -329,7 +329,7 @@ static void selection_stats(const struct ebb_minibatch *mb, struct ebb_weigh_sta
 	int bad;
 
 	s->cov_candidates = s->cov_chosen_frac = s->cov_drift = s->cov_positive = s->cov_prob = nan;
-	if (!p->chosen)
+	if (!p->chosen || !has_batch_scope(mb->o))
 		return;
 	for (int i = 0; i < mb->n; i++)
 		for (int t = 0; t < mb->batch->T; t++) {

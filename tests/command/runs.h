@@ -3,69 +3,10 @@
 #ifndef EBB_TESTS_COMMAND_RUNS_H
 #define EBB_TESTS_COMMAND_RUNS_H
 
-#include <criterion/criterion.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#include "base/buf.h"
 #include "base/file.h"
+#include "command/program.h"
 #include "record/record.h"
-
-static char dir[] = "/tmp/ebb-runs-XXXXXX";
-static struct ebb_buf output; /* stdout and stderr of the last command */
-
-static inline void make_dir(void)
-{
-	cr_assert_not_null(mkdtemp(dir));
-	cr_assert_not_null(getenv("EBB_EXE"), "EBB_EXE is not set; run through meson test");
-	/* what a command leaves behind is then in sight */
-	setenv("TMPDIR", dir, 1);
-}
-
-static inline void remove_dir(void)
-{
-	char *line = ebb_xprintf("rm -rf %s", dir);
-
-	cr_expect_eq(system(line), 0);
-	free(line);
-	ebb_buf_release(&output);
-}
-
-static inline int shell(const char *line)
-{
-	char *all = ebb_xprintf("cd %s && %s", dir, line);
-	int status = system(all);
-
-	free(all);
-	return status;
-}
-
-/* Run "ebb ARGUMENTS" in the test's own folder; returns the exit status. */
-static inline int ebb(const char *arguments)
-{
-	char *line = ebb_xprintf("cd %s && %s %s 2>&1", dir, getenv("EBB_EXE"), arguments);
-	FILE *f = popen(line, "r");
-	char chunk[4096];
-	size_t n;
-	int status;
-
-	cr_assert_not_null(f);
-	ebb_buf_reset(&output);
-	ebb_buf_puts(&output, "");
-	while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
-		ebb_buf_add(&output, chunk, n);
-	status = pclose(f);
-	free(line);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-static inline void says(const char *text)
-{
-	cr_assert(strstr(output.data, text), "expected '%s' in:\n%s", text, output.data);
-}
 
 /* What a command wrote into the file "out". */
 static inline void read_out(void)
