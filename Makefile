@@ -1,7 +1,7 @@
 # Wraps apt-get, meson and ninja; everything real is in meson.build.
 #
 #   make          build build/ebb
-#   make demo     the main job: a real sweep, its figures, its verdicts (about two minutes)
+#   make demo     the main job: a real sweep, its figures, its verdicts (a minute or two)
 #   make test     every test but the slow suite
 #   make strict   every test under address and undefined-behaviour sanitizers
 #   make soak     300 kill -9 at random moments, a full disk, too little memory: the same bytes (minutes)
