@@ -97,6 +97,18 @@ void ebb_buf_json(struct ebb_buf *buf, const char *s)
 	ebb_buf_puts(buf, "\"");
 }
 
+void ebb_buf_csv(struct ebb_buf *buf, const char *s)
+{
+	if (!s[strcspn(s, ",\"\r\n")]) {
+		ebb_buf_puts(buf, s);
+		return;
+	}
+	ebb_buf_puts(buf, "\"");
+	for (; *s; s++)
+		ebb_buf_add(buf, *s == '"' ? "\"\"" : s, *s == '"' ? 2 : 1);
+	ebb_buf_puts(buf, "\"");
+}
+
 char *ebb_buf_take(struct ebb_buf *buf)
 {
 	char *data;

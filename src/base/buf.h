@@ -19,6 +19,9 @@ void ebb_buf_double(struct ebb_buf *buf, double x);
 /* A JSON string literal with its quotes; control bytes and quotes escaped, what is not UTF-8 becomes
  * a question mark. */
 void ebb_buf_json(struct ebb_buf *buf, const char *s);
+/* A cell of comma-separated values, in quotes where a separator, a quote or a line break is inside
+ * (RFC 4180). */
+void ebb_buf_csv(struct ebb_buf *buf, const char *s);
 /* Give the bytes to the caller (who frees them) and leave the buffer empty. Never null. */
 char *ebb_buf_take(struct ebb_buf *buf);
 void ebb_buf_reset(struct ebb_buf *buf);

@@ -7,28 +7,12 @@
 
 /* ---- cells ---- */
 
-/* RFC 4180: quotes where a separator, a quote or a line break is inside. */
-static void csv_text(struct ebb_buf *out, const char *s)
-{
-	if (!s[strcspn(s, ",\"\r\n")]) {
-		ebb_buf_puts(out, s);
-		return;
-	}
-	ebb_buf_puts(out, "\"");
-	for (; *s; s++) {
-		if (*s == '"')
-			ebb_buf_puts(out, "\"");
-		ebb_buf_add(out, s, 1);
-	}
-	ebb_buf_puts(out, "\"");
-}
-
 static void put_text(const struct ebb_export *e, struct ebb_buf *out, const char *s)
 {
 	if (e->json)
 		ebb_buf_json(out, s);
 	else
-		csv_text(out, s);
+		ebb_buf_csv(out, s);
 }
 
 /* The shortest text that reads back; missing is empty or null. JSON has no infinity: a string. */
@@ -91,7 +75,7 @@ void ebb_export_begin(struct ebb_export *e)
 		ebb_buf_puts(&e->line, ",value");
 		for (int k = 0; k < e->n_keys; k++) {
 			ebb_buf_puts(&e->line, ",");
-			csv_text(&e->line, e->key[k]);
+			ebb_buf_csv(&e->line, e->key[k]);
 		}
 		ebb_buf_puts(&e->line, "\n");
 	}

@@ -255,3 +255,24 @@ void ebb_gnuplot_abandon(struct ebb_gnuplot *g)
 		;
 	forget(g);
 }
+
+/*
+ * A single-quoted string: the only characters gnuplot reads in one are the quote and the newline. It
+ * takes two quotes for one, but not at the beginning, nor two such pairs in a row (5.4): those are
+ * put in as double-quoted strings of their own.
+ */
+void ebb_gnuplot_quote(struct ebb_buf *b, const char *text)
+{
+	const char *p;
+
+	ebb_buf_puts(b, "'");
+	for (p = text; *p != '\0'; p++) {
+		if (*p == '\'' && p > text && p[-1] != '\'' && p[1] != '\'')
+			ebb_buf_puts(b, "''");
+		else if (*p == '\'')
+			ebb_buf_puts(b, "'.\"'\".'");
+		else
+			ebb_buf_add(b, *p == '\n' || *p == '\r' ? " " : p, 1);
+	}
+	ebb_buf_puts(b, "'");
+}

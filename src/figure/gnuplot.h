@@ -10,6 +10,7 @@
 #define EBB_FIGURE_GNUPLOT_H
 
 #include <stddef.h>
+#include "base/buf.h"
 #include "base/err.h"
 
 struct ebb_gnuplot;
@@ -30,5 +31,8 @@ int ebb_gnuplot_send(struct ebb_gnuplot *g, const char *text, size_t n, int time
 int ebb_gnuplot_close(struct ebb_gnuplot *g, struct ebb_err *err);
 /* Kill it, for the way out after an error. */
 void ebb_gnuplot_abandon(struct ebb_gnuplot *g);
+
+/* The text as a string of gnuplot's language; line breaks become spaces. */
+void ebb_gnuplot_quote(struct ebb_buf *b, const char *text);
 
 #endif

@@ -4,100 +4,52 @@
 #include <stdlib.h>
 #include <string.h>
 #include "figure/frames.h"
+#include "figure/positions.h"
 
 #define TITLE_ROOM 1066 /* pixels of the frames and their gaps, as in plots/heat.gp */
 
 /* ---- reading ---- */
 
-/* Add one trial to its arm; all trials of an arm must agree on steps and positions. count: null
- * where the responses were not counted. */
-static int add_trial(struct ebb_heat_arm *arm, struct ebb_array *value,
-		     const struct ebb_array *count, uint64_t seed, struct ebb_err *err)
+/* Sums over the trials of an arm; steps and responses stay those of the positions. */
+static void sum_up(struct ebb_heat_arm *arm, const struct ebb_positions *from)
 {
-	int64_t i, cells = value->dim[0] * value->dim[1];
+	int64_t i, cells = from->n_steps * from->n_positions;
+	int k;
 
-	if (value->rank != 2 ||
-	    (count != NULL && (count->rank != 2 || count->dim[0] != value->dim[0] ||
-			       count->dim[1] != value->dim[1])))
-		return ebb_err_set(err, EBB_EFORMAT,
-				   "'position/entropy' and 'position/count' of seed %llu are not "
-				   "of one shape (step, position)",
-				   (unsigned long long)seed);
-	if (arm->n_trials > 0 &&
-	    (arm->n_steps != value->dim[0] || arm->n_positions != value->dim[1] ||
-	     memcmp(arm->step, value->x, (size_t)value->dim[0] * sizeof(double)) != 0))
-		return ebb_err_set(
-			err, EBB_EINVAL,
-			"arm '%s' cannot be averaged: seed %llu has other steps or positions than "
-			"the seeds before it",
-			arm->label, (unsigned long long)seed);
-	if (cells == 0)
-		return 0;
-	if (arm->n_trials == 0) {
-		arm->n_steps = value->dim[0];
-		arm->n_positions = value->dim[1];
-		arm->step = value->x;
-		value->x = NULL;
-		arm->sum = ebb_xcalloc((size_t)cells, sizeof *arm->sum);
-		arm->n = ebb_xcalloc((size_t)cells, sizeof *arm->n);
-		arm->responses = ebb_xcalloc((size_t)cells, sizeof *arm->responses);
-	}
-	arm->n_trials++;
-	for (i = 0; i < cells; i++) {
-		if (!isfinite(value->value[i]))
-			continue;
-		arm->sum[i] += value->value[i];
-		arm->n[i]++;
-		/* Not counted: as many as a cell needs. */
-		arm->responses[i] += count == NULL               ? EBB_HEAT_RESPONSES
-				     : isfinite(count->value[i]) ? count->value[i]
-								 : 0.0;
-	}
-	return 0;
-}
-
-static int read_trial(void *to, const struct ebb_run *run, int arm, int seed, struct ebb_err *err)
-{
-	struct ebb_heat_arm *out = to;
-	struct ebb_array value = {0}, count = {0};
-	bool counted;
-	int rc;
-
-	rc = ebb_run_read(run, arm, seed, "position/entropy", &value, err);
-	if (rc == 0) {
-		rc = ebb_run_read(run, arm, seed, "position/count", &count, err);
-		counted = rc == 0;
-		if (rc == 0 || rc == EBB_ENOENT)
-			rc = add_trial(out, &value, counted ? &count : NULL, run->seed[seed], err);
-	} else if (rc == EBB_ENOENT) {
-		rc = 0;
-	}
-	ebb_array_release(&count);
-	ebb_array_release(&value);
-	return rc;
+	*arm = (struct ebb_heat_arm){.label = from->label,
+				     .n_trials = from->n_trials,
+				     .n_diverged = from->n_diverged,
+				     .n_steps = from->n_steps,
+				     .n_positions = from->n_positions,
+				     .step = from->step,
+				     .responses = from->responses};
+	arm->sum = ebb_xcalloc((size_t)cells + 1, sizeof *arm->sum);
+	arm->n = ebb_xcalloc((size_t)cells + 1, sizeof *arm->n);
+	for (k = 0; k < from->n_trials; k++)
+		for (i = 0; i < cells; i++) {
+			if (!isfinite(from->value[k][i]))
+				continue;
+			arm->sum[i] += from->value[k][i];
+			arm->n[i]++;
+		}
 }
 
 static int draw(const struct ebb_request *q, char *path[EBB_N_FILES], struct ebb_err *err)
 {
-	const struct ebb_run *run = q->run;
-	struct ebb_heat_arm *arm;
-	int i, n = q->lot->n, rc = 0;
+	struct ebb_positions *from;
+	struct ebb_heat_arm *arm = ebb_xcalloc((size_t)q->lot->n + 1, sizeof *arm);
+	int i, n = q->lot->n, rc = ebb_positions_read(q, &from, err);
 
-	arm = ebb_xcalloc((size_t)n + 1, sizeof *arm);
-	for (i = 0; i < n && rc == 0; i++) {
-		arm[i].label = run->arm[q->lot->arm[i]].label;
-		rc = ebb_each_trial(run, q->lot->arm[i], read_trial, &arm[i], &arm[i].n_diverged,
-				    err);
-	}
+	for (i = 0; i < n && rc == 0; i++)
+		sum_up(&arm[i], &from[i]);
 	if (rc == 0)
 		rc = ebb_heat_draw(&q->sheet, arm, n, path, err);
 	for (i = 0; i < n; i++) {
-		free(arm[i].step);
 		free(arm[i].sum);
 		free(arm[i].n);
-		free(arm[i].responses);
 	}
 	free(arm);
+	ebb_positions_release(from, n);
 	return rc;
 }
 
@@ -146,7 +98,7 @@ static struct cell cell_of(const struct ebb_heat_arm *arm, int64_t s0, int64_t s
 			c.responses += arm->responses[at];
 		}
 	c.responses /= (double)((s1 - s0) * (p1 - p0) * arm->n_trials);
-	c.value = n > 0 && c.responses >= EBB_HEAT_RESPONSES ? sum / (double)n : (double)NAN;
+	c.value = n > 0 && c.responses >= EBB_POSITION_RESPONSES ? sum / (double)n : (double)NAN;
 	return c;
 }
 
@@ -309,7 +261,7 @@ static void put_caption(struct ebb_drawing *d, const struct ebb_heat_arm *arm, i
 			       e->wide > 1 ? " and" : "; a cell averages", (long long)e->tall);
 	if (e->hatched)
 		ebb_buf_printf(&text, "; hatched: fewer than %d responses a seed are that long",
-			       EBB_HEAT_RESPONSES);
+			       EBB_POSITION_RESPONSES);
 	if (diverged > 0)
 		ebb_buf_printf(&text, "; %d diverged trial%s left out", diverged,
 			       diverged == 1 ? "" : "s");
@@ -345,7 +297,7 @@ int ebb_heat_draw(const struct ebb_sheet *sheet, const struct ebb_heat_arm *arm,
 		return ebb_err_set(err, EBB_ENOENT,
 				   "figure '%s': no complete trial has a position that %d "
 				   "responses reach",
-				   sheet->name, EBB_HEAT_RESPONSES);
+				   sheet->name, EBB_POSITION_RESPONSES);
 	}
 	rows = ebb_frames_down(n);
 	ebb_drawing_init(&d, sheet, "heat", 1280, 230 + (n == 1 ? 430 : 250) * rows,

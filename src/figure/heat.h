@@ -1,7 +1,7 @@
 /*
  * The entropy heat map: training steps across, positions in the response upwards, policy entropy as
  * colour, mean over the responses that reach a position and then over seeds. Small frames, one an
- * arm, share one colour scale. A cell that fewer than EBB_HEAT_RESPONSES responses a seed reach is
+ * arm, share one colour scale. A cell that fewer than EBB_POSITION_RESPONSES responses a seed reach is
  * hatched: their mean says nothing of the policy.
  */
 #ifndef EBB_FIGURE_HEAT_H
@@ -13,7 +13,6 @@
 #define EBB_HEAT_ARMS      16
 #define EBB_HEAT_STEPS     100 /* cells across; more rows are averaged in equal windows */
 #define EBB_HEAT_POSITIONS 64  /* cells upwards, alike                                  */
-#define EBB_HEAT_RESPONSES 4
 
 extern const struct ebb_kind ebb_heat_kind;
 

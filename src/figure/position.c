@@ -6,29 +6,19 @@
 #include <string.h>
 #include "analysis/stat.h"
 #include "figure/frames.h"
-#include "figure/heat.h"
+#include "figure/positions.h"
 
 #define ARMS       16
 #define TIMES      3    /* first, middle, last                                                 */
 #define TITLE_ROOM 1170 /* pixels from the first frame to the edge, as in plots/position.gp    */
 
-struct arm {
-	const char *label;
-	int n_trials, n_diverged;
-	int64_t n_steps, n_positions;
-	double *step; /* coordinate, the same for all trials      (n_steps)                        */
-	double **
-		value; /* nats; NaN where no response is that long (n_trials)(n_steps, n_positions) */
-	double *responses; /* that long, over all trials               (n_steps, n_positions)       */
-};
-
 struct position {
 	struct ebb_sheet sheet;
 	int n_arms;
-	const struct arm *arm; /* n_trials 0: not drawn */
+	const struct ebb_positions *arm; /* n_trials 0: not drawn */
 };
 
-static int64_t time_of(const struct arm *arm, int t)
+static int64_t time_of(const struct ebb_positions *arm, int t)
 {
 	return t == 0 ? 0 : t == 1 ? (arm->n_steps - 1) / 2 : arm->n_steps - 1;
 }
@@ -41,8 +31,8 @@ struct extent {
 };
 
 /* One curve: block and CSV rows; widens the extent. */
-static int put_curve(struct ebb_drawing *d, const char *block, const struct arm *arm, int t,
-		     struct extent *e, struct ebb_err *err)
+static int put_curve(struct ebb_drawing *d, const char *block, const struct ebb_positions *arm,
+		     int t, struct extent *e, struct ebb_err *err)
 {
 	struct ebb_summary s;
 	double *column, responses, step = arm->step[time_of(arm, t)];
@@ -60,7 +50,7 @@ static int put_curve(struct ebb_drawing *d, const char *block, const struct arm 
 		responses = arm->responses[at] / arm->n_trials;
 		if (s.n == 0)
 			continue;
-		if (responses < EBB_HEAT_RESPONSES) {
+		if (responses < EBB_POSITION_RESPONSES) {
 			e->thin = true;
 			continue;
 		}
@@ -93,7 +83,7 @@ static int put_curve(struct ebb_drawing *d, const char *block, const struct arm 
 static void put_times(struct ebb_drawing *d, const struct position *p)
 {
 	static const char *const word[TIMES] = {"first step", "middle step", "last step"};
-	const struct arm *one = NULL, *arm;
+	const struct ebb_positions *one = NULL, *arm;
 	bool same[TIMES] = {true, true, true};
 	char *when[TIMES];
 	int a, t;
@@ -141,7 +131,7 @@ static void put_caption(struct ebb_drawing *d, const struct position *p, bool th
 	if (thin)
 		ebb_buf_printf(&text,
 			       "; positions that fewer than %d responses a seed reach are left out",
-			       EBB_HEAT_RESPONSES);
+			       EBB_POSITION_RESPONSES);
 	if (cut)
 		ebb_buf_puts(&text, "; bands cut at the frame");
 	if (diverged > 0)
@@ -188,7 +178,7 @@ static int draw_position(const struct position *p, char *path[EBB_N_FILES], stru
 	if (rc == 0 && e.last == 0)
 		rc = ebb_err_set(err, EBB_ENOENT,
 				 "figure '%s': no position is reached by %d responses a seed",
-				 p->sheet.name, EBB_HEAT_RESPONSES);
+				 p->sheet.name, EBB_POSITION_RESPONSES);
 	ebb_frames_label(&d, label, n, TITLE_ROOM);
 	ebb_drawing_strings(&d, "CURVE", (const char *const *)curve, m);
 	ebb_drawing_number(&d, "LONGEST", (double)e.last);
@@ -206,91 +196,16 @@ static int draw_position(const struct position *p, char *path[EBB_N_FILES], stru
 	return rc;
 }
 
-/* ---- reading ---- */
-
-/* Add one trial's tensor to its arm; all trials of an arm must agree on steps and positions. count:
- * null where the responses were not counted. */
-static int add_trial(struct arm *arm, struct ebb_array *a, const struct ebb_array *count,
-		     uint64_t seed, struct ebb_err *err)
-{
-	int64_t i;
-
-	if (a->rank != 2 || (count != NULL && (count->rank != 2 || count->dim[0] != a->dim[0] ||
-					       count->dim[1] != a->dim[1])))
-		return ebb_err_set(err, EBB_EFORMAT,
-				   "'position/entropy' and 'position/count' of seed %llu are not "
-				   "of one shape (step, position)",
-				   (unsigned long long)seed);
-	if (arm->n_trials > 0 && (arm->n_steps != a->dim[0] || arm->n_positions != a->dim[1] ||
-				  memcmp(arm->step, a->x, (size_t)a->dim[0] * sizeof(double)) != 0))
-		return ebb_err_set(
-			err, EBB_EINVAL,
-			"arm '%s' cannot be averaged: seed %llu has other steps or positions "
-			"than the seeds before it",
-			arm->label, (unsigned long long)seed);
-	if (a->dim[0] == 0)
-		return 0;
-	if (arm->n_trials == 0) {
-		arm->n_steps = a->dim[0];
-		arm->n_positions = a->dim[1];
-		arm->step = a->x;
-		a->x = NULL;
-		arm->responses = ebb_xcalloc((size_t)(arm->n_steps * arm->n_positions) + 1,
-					     sizeof *arm->responses);
-	}
-	for (i = 0; i < arm->n_steps * arm->n_positions; i++)
-		arm->responses[i] += count == NULL               ? EBB_HEAT_RESPONSES
-				     : isfinite(count->value[i]) ? count->value[i]
-								 : 0.0;
-	arm->value[arm->n_trials++] = a->value;
-	a->value = NULL;
-	return 0;
-}
-
-static int read_trial(void *to, const struct ebb_run *run, int of, int seed, struct ebb_err *err)
-{
-	struct ebb_array value = {0}, count = {0};
-	bool counted;
-	int rc = ebb_run_read(run, of, seed, "position/entropy", &value, err);
-
-	if (rc == 0) {
-		rc = ebb_run_read(run, of, seed, "position/count", &count, err);
-		counted = rc == 0;
-		if (rc == 0 || rc == EBB_ENOENT)
-			rc = add_trial(to, &value, counted ? &count : NULL, run->seed[seed], err);
-	} else if (rc == EBB_ENOENT) { /* recorded without */
-		rc = 0;
-	}
-	ebb_array_release(&count);
-	ebb_array_release(&value);
-	return rc;
-}
-
 static int draw(const struct ebb_request *q, char *path[EBB_N_FILES], struct ebb_err *err)
 {
-	const struct ebb_run *run = q->run;
-	const struct ebb_lot *lot = q->lot;
-	struct position p = {.sheet = q->sheet, .n_arms = lot->n};
-	struct arm *arm;
-	int i, s, n_arms = lot->n, rc = 0;
+	struct position p = {.sheet = q->sheet, .n_arms = q->lot->n};
+	struct ebb_positions *arm;
+	int rc = ebb_positions_read(q, &arm, err);
 
-	arm = ebb_xcalloc((size_t)n_arms + 1, sizeof *arm);
-	for (i = 0; i < n_arms && rc == 0; i++) {
-		arm[i].label = run->arm[lot->arm[i]].label;
-		arm[i].value = ebb_xcalloc((size_t)run->n_seeds + 1, sizeof *arm[i].value);
-		rc = ebb_each_trial(run, lot->arm[i], read_trial, &arm[i], &arm[i].n_diverged, err);
-	}
 	p.arm = arm;
 	if (rc == 0)
 		rc = draw_position(&p, path, err);
-	for (i = 0; i < n_arms; i++) {
-		for (s = 0; s < arm[i].n_trials; s++)
-			free(arm[i].value[s]);
-		free(arm[i].value);
-		free(arm[i].responses);
-		free(arm[i].step);
-	}
-	free(arm);
+	ebb_positions_release(arm, q->lot->n);
 	return rc;
 }
 
