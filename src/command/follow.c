@@ -206,8 +206,7 @@ static bool stat_index(const struct ebb_roster *r, struct stat *now)
 /* Look at trial i; true where it was read. */
 static bool follow(struct ebb_follow *f, const struct ebb_roster *r, int i)
 {
-	bool finished = r->row[i].standing.state == EBB_STATE_DONE ||
-			r->row[i].standing.state == EBB_STATE_DIVERGED;
+	bool finished = ebb_state_finished(r->row[i].standing.state);
 	char *path = finished ? ebb_xprintf("%s/trials/%s.h5", r->run.dir, r->row[i].id)
 			      : journal_path(r, i);
 	struct stat now = {0};

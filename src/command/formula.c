@@ -33,10 +33,36 @@ static bool has_tis(const struct ebb_options *o)
 	return o->tis.kind != EBB_TIS_OFF;
 }
 
+/* The entropy term's score function joins the advantage. */
+static bool has_score(const struct ebb_options *o)
+{
+	return ebb_weighs_entropy(o) && o->entropy.grad != EBB_GRAD_DIRECT;
+}
+
+static bool has_mask(const struct ebb_options *o)
+{
+	return o->token.mask != EBB_TOKEN_ALL && o->loss.policy != EBB_POLICY_NONE;
+}
+
+/* The weight of a token in the policy term. */
+static const char *weight_symbol(const struct ebb_options *o)
+{
+	return has_mask(o) && o->token.denominator == EBB_TOKEN_DEN_KEPT ? "w'_it" : "w_it";
+}
+
+/* alpha, or what it always is. */
+static void say_alpha(struct ebb_formula *s)
+{
+	if (s->o->entropy.control == EBB_CONTROL_NONE)
+		SAY(s, "%.10g", s->o->entropy.coef);
+	else
+		SAY(s, "alpha");
+}
+
 /* Does every token of a response have the same advantage? */
 static const char *advantage_symbol(const struct ebb_options *o)
 {
-	return o->advantage.discount < 1 ||
+	return o->advantage.discount < 1 || has_score(o) ||
 			       (ebb_formula_kl_in_reward(o) && o->kl.reward_group == EBB_KL_OUTSIDE)
 		       ? "A_it"
 		       : "A_i";
@@ -59,7 +85,8 @@ static void say_loss(struct ebb_formula *s)
 {
 	const struct ebb_options *o = s->o;
 
-	SAY(s, "L = sum_it w_it %sl_it", has_tis(o) ? "v_it " : "");
+	SAY(s, "L = sum_it %s%s %sl_it", has_mask(o) ? "m_it " : "", weight_symbol(o),
+	    has_tis(o) ? "v_it " : "");
 	if (ebb_formula_kl_in_loss(o)) {
 		SAY(s, " + ");
 		ebb_formula_kl_coef(s);
@@ -67,12 +94,9 @@ static void say_loss(struct ebb_formula *s)
 	}
 	if (o->kl_old.coef > 0)
 		SAY(s, " + %.10g sum_it w_it q_it", o->kl_old.coef);
-	if (ebb_weighs_entropy(o)) {
+	if (ebb_weighs_entropy(o) && o->entropy.grad != EBB_GRAD_SCORE_ONLY) {
 		SAY(s, o->entropy.form == EBB_FORM_MINIMISE ? " + " : " - ");
-		if (o->entropy.control == EBB_CONTROL_NONE)
-			SAY(s, "%.10g", o->entropy.coef);
-		else
-			SAY(s, "alpha");
+		say_alpha(s);
 		SAY(s, " sum_it e_it %s%sH_it",
 		    o->entropy.form == EBB_FORM_TIMES_ADVANTAGE ? "A_it " : "",
 		    o->gamma.kind == EBB_GAMMA_NONE ? "" : "gamma_t ");
@@ -151,6 +175,21 @@ static void say_policy(struct ebb_formula *s)
 		ebb_formula_put(s, "policy term");
 		return;
 	}
+	if (o->loss.policy == EBB_POLICY_CISPO) {
+		SAY(s, "l_it = -sg[");
+		if (low && high)
+			SAY(s, "clip(rho_it, %.10g, %.10g)", 1 - o->clip.low, 1 + o->clip.high);
+		else if (high)
+			SAY(s, "min(rho_it, %.10g)", 1 + o->clip.high);
+		else if (low)
+			SAY(s, "max(rho_it, %.10g)", 1 - o->clip.low);
+		else
+			SAY(s, "rho_it");
+		SAY(s, "] %s logp_it; sg: a weight without a gradient", A);
+		CITE(s, "arXiv:2506.13585");
+		ebb_formula_put(s, "policy term");
+		return;
+	}
 	if (low && high)
 		SAY(s, "l_it = -min(rho_it %s, clip(rho_it, %.10g, %.10g) %s)", A, 1 - o->clip.low,
 		    1 + o->clip.high, A);
@@ -177,20 +216,24 @@ static void say_selection(struct ebb_formula *s)
 	const bool token = o->covariance.kind == EBB_COV_TOKEN_BATCH;
 	const char *unit = o->covariance.bounds == EBB_BOUNDS_TIMES_MEAN ? " mean(c)" : "";
 	const char *than = o->covariance.bounds_closed ? "<=" : "<";
+	const bool pool = o->covariance.scope == EBB_SCOPE_ROLLOUT_BATCH;
+	const char *of = pool ? "rollout batch's" : has_mask(o) ? "update's kept" : "update's";
+	const char *x = o->covariance.response_source == EBB_COV_LOGIT ? "z" : "logp";
 
 	if (!clip && o->loss.policy != EBB_POLICY_KL_COV)
 		return;
 	if (token)
-		SAY(s, "c_it = (logp_it - mean(logp)) (A_it - mean(A)), means over the update's "
-		       "tokens");
+		SAY(s, "c_it = (logp_it - mean(logp)) (A_it - mean(A)), means over the %s tokens",
+		    of);
 	else if (o->covariance.kind == EBB_COV_RESPONSE_Z)
-		SAY(s, "c_it = A_it (logp_it - mean_i(logp)) / (std_i(logp) + 1e-06), inside a "
-		       "response");
+		SAY(s,
+		    "c_it = A_it (%s_it - mean_i(%s)) / (std_i(%s) + 1e-06), inside a response%s",
+		    x, x, x, x[0] == 'z' ? "; z_it: raw logit of the drawn token" : "");
 	else
 		SAY(s,
 		    "c_it = ln(max(logp_it - mean_i(logp), 1e-06)) / (var_i(logp) - mean_i(logp)), "
 		    "where it is a number");
-	SAY(s, "\nselected: %.10g of the update's tokens%s, ", o->covariance.fraction,
+	SAY(s, "\nselected: %.10g of the %s tokens%s, ", o->covariance.fraction, of,
 	    o->covariance.min_select ? ", one at least" : "");
 	if (clip && token)
 		SAY(s, "drawn from those the clip does not cut with %.10g%s %s c_it %s %.10g%s",
@@ -200,6 +243,30 @@ static void say_selection(struct ebb_formula *s)
 	CITE(s, "EI 2.3 ");
 	ebb_formula_cite(s, "covariance.kind");
 	ebb_formula_put(s, "selection");
+}
+
+/* ---- token mask ---- */
+
+static void say_mask(struct ebb_formula *s)
+{
+	const struct ebb_options *o = s->o;
+
+	if (!has_mask(o))
+		return;
+	SAY(s, "m_it = 1 for ");
+	if (o->token.mask == EBB_TOKEN_TOP_ENTROPY)
+		SAY(s,
+		    "%.10g of the update's tokens, one at least, those with the highest entropy "
+		    "when drawn, else 0",
+		    o->token.fraction);
+	else
+		SAY(s, "tokens whose advantage of the rewards is %s, else 0",
+		    o->token.mask == EBB_TOKEN_POSITIVE ? "positive" : "negative");
+	if (o->token.denominator == EBB_TOKEN_DEN_KEPT)
+		SAY(s, "\nw'_it: w_it with the tokens counted that have m_it = 1");
+	CITE(s, o->token.mask == EBB_TOKEN_TOP_ENTROPY ? "arXiv:2506.01939 " : "arXiv:2506.01347 ");
+	ebb_formula_cite(s, "token.mask");
+	ebb_formula_put(s, "token mask");
 }
 
 /* ---- TIS ---- */
@@ -306,6 +373,28 @@ static void say_entropy(struct ebb_formula *s)
 		ebb_formula_cite(s, "gamma.normalise");
 	}
 	ebb_formula_put(s, "entropy");
+}
+
+/* The part of its gradient that joins the advantage. */
+static void say_score(struct ebb_formula *s)
+{
+	const struct ebb_options *o = s->o;
+	const char *gamma = o->gamma.kind == EBB_GAMMA_NONE ? "" : "gamma_u ";
+	const char *A = o->entropy.form == EBB_FORM_TIMES_ADVANTAGE ? "A_iu " : "";
+
+	if (!has_score(o))
+		return;
+	SAY(s, "A_it %s ", o->entropy.form == EBB_FORM_MINIMISE ? "-=" : "+=");
+	say_alpha(s);
+	SAY(s, " (e_it / %s) (C_it - mean_g(C_t)), inside ratio and clip; ", weight_symbol(o));
+	if (o->entropy.grad == EBB_GRAD_SCORE_ONLY)
+		SAY(s, "C_it = -sum_{u >= t} %s%sold_iu", A, gamma);
+	else
+		SAY(s, "C_it = sum_{u > t} %s%sH_iu when drawn", A, gamma);
+	SAY(s, ", mean over the group's responses with a token t");
+	CITE(s, "EI 4.5 ");
+	ebb_formula_cite(s, "entropy.grad");
+	ebb_formula_put(s, "entropy score");
 }
 
 /* What moves alpha from step to step. */
@@ -421,12 +510,14 @@ void ebb_formula_add(struct ebb_page *page, const struct ebb_options *o, int lim
 	ebb_formula_kl_reward(&s, EBB_KL_OUTSIDE);
 	say_ratio(&s);
 	say_policy(&s);
+	say_mask(&s);
 	say_selection(&s);
 	say_tis(&s);
 	say_weight(&s);
 	ebb_formula_kl_loss(&s);
 	ebb_formula_kl_old(&s);
 	say_entropy(&s);
+	say_score(&s);
 	say_control(&s);
 	say_gamma(&s);
 }

@@ -30,6 +30,7 @@ void ebb_report_state(struct ebb_buf *out, enum ebb_state state)
 		[EBB_STATE_QUEUED] = "none",       [EBB_STATE_RUNNING] = "running",
 		[EBB_STATE_DONE] = "done",         [EBB_STATE_FAILED] = "contradicted",
 		[EBB_STATE_DIVERGED] = "diverged", [EBB_STATE_STALE] = "inconclusive",
+		[EBB_STATE_EXPLODED] = "diverged",
 	};
 
 	put_mark(out, class[state], ebb_state_word(state));

@@ -117,8 +117,7 @@ static void read_trials(struct ebb_report *r)
 
 		t->wall_s = NAN;
 		t->arms = labels_of(run, row);
-		if (row->standing.state != EBB_STATE_DONE &&
-		    row->standing.state != EBB_STATE_DIVERGED)
+		if (!ebb_state_finished(row->standing.state))
 			continue;
 		path = ebb_trial_path(run->dir, row->id);
 		if (ebb_about_read(&about, path, EBB_ABOUT_TRIAL, &ignored) == 0) {

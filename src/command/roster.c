@@ -136,8 +136,7 @@ static void look_inside(const struct ebb_run *run, struct ebb_roster_row *row)
 		const char *status = ebb_about_get(&about.root, "status");
 		const char *cause = ebb_about_get(&about.root, "cause");
 
-		s->state = status && strcmp(status, "diverged") == 0 ? EBB_STATE_DIVERGED
-								     : EBB_STATE_DONE;
+		s->state = ebb_state_of(status ? status : "");
 		s->step = number_of(&about.root, "stopped_at_step", -1);
 		s->steps = number_of(&about.option, "train.steps", -1);
 		s->attempt = (int)number_of(&about.root, "attempt", 1);
@@ -242,9 +241,9 @@ uint64_t ebb_roster_seed(const struct ebb_roster *r, int i)
 
 void ebb_roster_summary(const struct ebb_roster *r, struct ebb_buf *out)
 {
-	static const enum ebb_state order[EBB_N_STATES] = {EBB_STATE_RUNNING,  EBB_STATE_DONE,
-							   EBB_STATE_DIVERGED, EBB_STATE_FAILED,
-							   EBB_STATE_STALE,    EBB_STATE_QUEUED};
+	static const enum ebb_state order[EBB_N_STATES] = {
+		EBB_STATE_RUNNING, EBB_STATE_DONE,  EBB_STATE_DIVERGED, EBB_STATE_EXPLODED,
+		EBB_STATE_FAILED,  EBB_STATE_STALE, EBB_STATE_QUEUED};
 	const char *gap = ":";
 
 	ebb_buf_printf(out, "%d trial%s", r->n, r->n == 1 ? "" : "s");

@@ -127,7 +127,7 @@ static struct totals totals_of(const struct ebb_roster *r, const struct ebb_foll
 		}
 	for (int i = 0; i < r->n; i++) {
 		const struct ebb_standing *s = &r->row[i].standing;
-		bool ended = s->state == EBB_STATE_DONE || s->state == EBB_STATE_DIVERGED;
+		bool ended = ebb_state_finished(s->state);
 		double all = s->steps > 0 ? (double)s->steps : known > 0 ? steps / known : 0;
 
 		t.rough = t.rough || s->steps <= 0;
@@ -171,7 +171,7 @@ static int put_trials(struct ebb_canvas *c, int row, int rows, const struct ebb_
 		      const struct ebb_follow *f)
 {
 	static const enum ebb_state shown[] = {EBB_STATE_RUNNING, EBB_STATE_FAILED, EBB_STATE_STALE,
-					       EBB_STATE_DIVERGED};
+					       EBB_STATE_DIVERGED, EBB_STATE_EXPLODED};
 	int total = 0, put = 0, label = c->columns - 66;
 
 	for (size_t k = 0; k < sizeof shown / sizeof *shown; k++)

@@ -123,6 +123,7 @@ struct job {
 static void results_store(const struct ebb_block *b, const struct ebb_pass *pass, int first,
 			  int count)
 {
+	const size_t V = (size_t)b->net->m.V;
 	int r = 0;
 
 	for (int i = first; i < first + count; i++) {
@@ -138,6 +139,11 @@ static void results_store(const struct ebb_block *b, const struct ebb_pass *pass
 				pass->kl[at] = b->kl[r];
 			if (pass->ref != NULL && pass->logp_ref != NULL)
 				pass->logp_ref[at] = b->logp_ref[r];
+			if (pass->logits != NULL)
+				memcpy(pass->logits + at * V, b->logits + (size_t)r * V,
+				       V * sizeof *pass->logits);
+			if (pass->logit != NULL)
+				pass->logit[at] = b->logits[(size_t)r * V + (size_t)b->target[r]];
 			if (pass->moment != NULL)
 				for (int k = 0; k < 4; k++)
 					pass->moment[4 * at + k] = b->moment[4 * (size_t)r + k];

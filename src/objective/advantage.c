@@ -272,7 +272,7 @@ static void row_stats(const struct work *w, const struct ebb_options *o, const s
 static void covariance_stats(const struct ebb_options *o, const struct ebb_batch *b, int64_t n,
 			     struct ebb_prepare_stats *s)
 {
-	static const double share[] = {0.002, 0.02, 0.2};
+	static const double share[] = {0.0002, 0.002, 0.02, 0.2, 0.5};
 	double *c = reals((size_t)n), *logp = reals((size_t)n), *A = reals((size_t)n);
 	double *row_logp = reals((size_t)b->R), *row_A = reals((size_t)b->R);
 	int64_t at = 0;
@@ -288,8 +288,10 @@ static void covariance_stats(const struct ebb_options *o, const struct ebb_batch
 		s->cov_positive += c[i] > 0.0;
 	s->cov_positive /= (double)n;
 	ebb_covariance_sort(c, n);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 5; i++)
 		s->cov_top[i] = ebb_covariance_top(c, n, share[i]);
+	if (share[0] * (double)n < 1.0)
+		s->cov_top[0] = (double)NAN;
 	for (int g = 0; g < b->n_groups; g++) {
 		int G = 0;
 
@@ -311,10 +313,12 @@ static void covariance_stats(const struct ebb_options *o, const struct ebb_batch
 		}
 		if (G > 0) {
 			s->cov_group += ebb_covariance_group(row_logp, row_A, G, false);
+			s->cov_group_pg += ebb_covariance_group(row_logp, row_A, G, true);
 			groups++;
 		}
 	}
 	s->cov_group /= groups;
+	s->cov_group_pg /= groups;
 	free(row_A);
 	free(row_logp);
 	free(A);

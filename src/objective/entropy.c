@@ -8,6 +8,7 @@ void ebb_entropy_rule_init(struct ebb_entropy_rule *r, const struct ebb_options 
 
 	r->coef = coef;
 	r->form = (int)o->entropy.form;
+	r->direct = o->entropy.grad != EBB_GRAD_SCORE_ONLY;
 	g->kind = (int)o->gamma.kind;
 	g->own_length = o->gamma.tmax == EBB_TMAX_ACTUAL;
 	g->tmax = limit;

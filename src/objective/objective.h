@@ -29,6 +29,8 @@ struct ebb_needs {
 	int reference_samples; /* rollouts of the base policy a prompt; 0: none                 */
 	bool greedy;	    /* one greedy response a prompt                                    */
 	bool batch_scope;	    /* ebb_weigh_select before the rows of an update           */
+	bool pool;		    /* which chooses among all rows of the batch               */
+	bool logit;		    /* and it wants the raw logits of the drawn tokens         */
 	bool old_pass;	    /* old must be recomputed by the trainer: the sampler is not exact */
 };
 
@@ -47,6 +49,8 @@ struct ebb_batch {
 	const double *reward;	     /* verifier's reward in [0,1]            (R)    caller        */
 	const double *old;	     /* log p under the proximal policy       (R,T)  caller        */
 	const double *roll;	     /* log p the sampler drew with           (R,T)  caller; null: old */
+	const double *entropy;	     /* exact entropy when drawn, nats        (R,T)  caller; null unless
+				      * entropy.grad or token.mask asks for it                     */
 	const double *ref;	     /* log p under the reference             (R,T)  caller; may be null */
 	const double *info;	     /* information reward rho, EI 4.6        (R)    caller; may be null */
 	const double *baseline;	     /* static or greedy baseline, in units of shaped (n_groups) caller;
@@ -60,9 +64,10 @@ struct ebb_prepare_stats {
 	double adv_mean, adv_std, adv_zero_frac; /* over masked tokens                     */
 	double degenerate_frac, degenerate_pred, all_correct_frac, all_wrong_frac; /* of groups */
 	double info_mean, info_std, info_only_frac; /* NaN without info                    */
-	double cov_positive, cov_top[3]; /* share of tokens with a positive one; mean of the largest
-					  * 0.2, 2 and 20 % of them, EI 2.6                     */
-	double cov_group; /* mean over groups of the response-wise one, EI 2.4 npg      */
+	double cov_positive, cov_top[5]; /* share of tokens with a positive one; mean of the largest
+					  * 0.02, 0.2, 2, 20 and 50 % of them, EI 2.6; the first
+					  * not-a-number where it is less than a token          */
+	double cov_group, cov_group_pg; /* mean over groups of the response-wise one, EI 2.4    */
 	double cov_mean; /* mean of (logp - mean)(A - mean) over masked tokens, EI 2.3     */
 	double floored_frac; /* share of tokens as drawn whose old or roll was no log-probability
 			      * and became the floor; above EBB_FLOORED_MAX end the trial (PG 7) */
@@ -100,6 +105,7 @@ struct ebb_weigh_stats {
 	double cov_candidates, cov_chosen_frac;	     /* of the selection; NaN without one, and ... */
 	double cov_drift, cov_positive, cov_prob;    /* over chosen tokens: mean |log p - log old|,
 						      * share with A > 0, mean p; NaN for none */
+	double token_kept;			     /* share left to the policy term; NaN: no mask */
 	double n_tokens, n_rows;		     /* N and S of the mini-batch                 */
 	double kl_old_loss;			     /* before kl_old.coef                        */
 	double log_ratio_abs_max, neg_logp_mean, adv_zero_frac;
@@ -112,7 +118,7 @@ enum ebb_clip_mark {
 	EBB_CLIP_LOW,        /* cut at the lower limit                                   */
 	EBB_CLIP_HIGH,       /* cut at the upper limit                                   */
 	EBB_CLIP_DUAL,       /* cut at the dual limit                                    */
-	EBB_CLIP_NONE = 255, /* no token, or one that is not trained on                  */
+	EBB_CLIP_NONE = 255, /* no token, or one that the policy term leaves out         */
 };
 
 /*
@@ -134,6 +140,8 @@ struct ebb_minibatch {
 	const double *logp;	/* log p under the current policy           (n, stride)         */
 	const double *entropy;	/* exact entropy, nats; may be null         (n, stride)         */
 	const double *kl;	/* exact KL; may be null                    (n, stride)         */
+	const double *pool_logp, *pool_logit; /* of all rows; needs.pool           (R, T)         */
+	const double *logit;	/* raw logit of the token; null unless needs.logit (n, stride)  */
 	double *w_logp, *w_entropy, *w_kl; /* results; the last two may be null (n, stride)    */
 	unsigned char *mark;	/* result: enum ebb_clip_mark; may be null  (n, stride)         */
 	struct ebb_draw select; /* random numbers of the selection: slot is the row of the batch,

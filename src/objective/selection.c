@@ -24,6 +24,7 @@ static int by_key(const void *a, const void *b)
 static void score(const struct ebb_options *o, struct ebb_tokens *k)
 {
 	const enum ebb_covariance_kind kind = o->covariance.kind;
+	const bool logit = o->covariance.response_source == EBB_COV_LOGIT;
 	int64_t at = 0;
 
 	if (kind == EBB_COV_TOKEN_BATCH) {
@@ -34,7 +35,8 @@ static void score(const struct ebb_options *o, struct ebb_tokens *k)
 		if (k->length[i] == 0)
 			continue;
 		if (kind == EBB_COV_RESPONSE_Z)
-			ebb_covariance_response(k->logp + at, k->A + at, k->length[i], k->c + at);
+			ebb_covariance_response((logit ? k->logit : k->logp) + at, k->A + at,
+						k->length[i], k->c + at);
 		else
 			ebb_covariance_literal(k->logp + at, k->length[i], k->c + at);
 	}

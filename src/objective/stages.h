@@ -44,16 +44,35 @@ double ebb_entropy_weight(const struct ebb_options *o, const struct ebb_entropy_
 void ebb_tis_fill(const struct ebb_tis_rule *r, const struct ebb_batch *b, const int *row,
 		  const struct ebb_counts *c, double floor, double *tis);
 
-/* The tokens of a mini-batch one after another, row by row. */
+/* What every token adds to the advantage (n, T), 0 outside the mask: the entropy that follows it.
+ * w, w_entropy: a row's weight in the policy and in the entropy term (n). entropy gamma */
+struct ebb_score_room {
+	double *to_go;       /* (T) */
+	double *sum, *count; /* (n_groups, T) */
+};
+void ebb_score_fill(const struct ebb_entropy_rule *r, const struct ebb_batch *b, const int *row,
+		    int n, double floor, const struct ebb_score_room *room, const double *w,
+		    const double *w_entropy, double *score);
+/* The entropy that follows each token of row i of the batch, before any weight or baseline (T). */
+void ebb_score_to_go(const struct ebb_entropy_rule *r, const struct ebb_batch *b, int i,
+		     double floor, double *to_go);
+
+/* Tokens of the policy term on the grid of the mini-batch (n, T), 0 outside the mask. token */
+void ebb_mask_fill(const struct ebb_options *o, const struct ebb_batch *b, const int *row, int n,
+		   unsigned char *kept);
+
+/* The tokens of a mini-batch, or of the whole rollout batch, one after another, row by row. */
 struct ebb_tokens {
 	int64_t n;
 	int rows;
-	const int *length;        /* tokens of a row                                       (rows) */
-	double *logp, *A;         /* current log p; advantage                                 (n) */
-	double *key;              /* Clip-Cov takes the smallest: random numbers              (n) */
-	double *c;                /* their scores                                             (n) */
-	unsigned char *clipped;   /* cut by the surrogate's clip                              (n) */
-	unsigned char *chosen;    /* result                                                   (n) */
+	int *length;            /* tokens of a row                                       (rows) */
+	int64_t *start;         /* the first of them                                     (rows) */
+	double *logp, *A;       /* current log p; advantage                                 (n) */
+	double *logit;          /* raw, of the drawn token; covariance.response_source=logit (n) */
+	double *key;            /* Clip-Cov takes the smallest: random numbers              (n) */
+	double *c;              /* their scores                                             (n) */
+	unsigned char *clipped; /* cut by the surrogate's clip                              (n) */
+	unsigned char *chosen;  /* result                                                   (n) */
 	int64_t candidates, chosen_n;
 };
 /* covariance loss */

@@ -67,7 +67,8 @@ struct ebb_gamma_rule {
 
 struct ebb_entropy_rule {
 	double coef;
-	int form; /* enum ebb_rule_form */
+	int form;   /* enum ebb_rule_form */
+	int direct; /* its entropies have a gradient; else sampled -log p stand for them */
 	struct ebb_gamma_rule gamma;
 };
 
@@ -151,6 +152,22 @@ EBB_HD struct ebb_term ebb_surrogate(const struct ebb_clip_rule *r, double rho, 
 	return l;
 }
 
+/*
+ * -sg[clip(rho, low, high)] A log p, CISPO, arXiv:2506.13585, equation 4: the clipped ratio is a
+ * weight without a gradient, so that no token loses its own. Slope by log p. A limit acts whatever
+ * the sign of A.
+ */
+EBB_HD struct ebb_term ebb_capped(const struct ebb_clip_rule *r, double rho, double A, double logp,
+				  unsigned *mark)
+{
+	struct ebb_term l;
+
+	*mark = rho > r->high ? EBB_MARK_HIGH : rho < r->low ? EBB_MARK_LOW : 0u;
+	l.slope = 0.0 - A * ebb_clamp(rho, r->low, r->high);
+	l.value = l.slope * logp;
+	return l;
+}
+
 /* KL-Cov's penalty on a chosen token, x = log p - log old; sign(0) = 0. EI 2.8. xc: x inside the
  * clamp of the ratio. */
 EBB_HD struct ebb_term ebb_cov_penalty(int penalty, double x, double xc, int stopped)
@@ -184,9 +201,7 @@ EBB_HD struct ebb_term ebb_cov_penalty(int penalty, double x, double xc, int sto
  * entropy to be minimised (EI 7.1). */
 EBB_HD double ebb_entropy_sign(int form, double A)
 {
-	return form == EBB_RULE_FORM_BONUS	     ? 1.0
-	       : form == EBB_RULE_FORM_TIMES_ADVANTAGE ? A
-						       : -1.0;
+	return form == EBB_RULE_FORM_BONUS ? 1.0 : form == EBB_RULE_FORM_TIMES_ADVANTAGE ? A : -1.0;
 }
 
 /* ---- KL to the reference, PG 3.4 ---- */
@@ -310,16 +325,19 @@ EBB_HD double ebb_gamma_at(const struct ebb_gamma_rule *r, int ordinal, int leng
 /* ---- one response ---- */
 
 struct ebb_response {
-	int T, n;                  /* columns; response tokens among them */
-	const unsigned char *mask; /*                                              (T) */
-	const double *logp, *old;  /* log p of current and old policy              (T) */
-	const double *ref;         /* of the reference; may be null                (T) */
-	const double *advantage;   /*                                              (T) */
-	const unsigned char *chosen; /* tokens selected by covariance; null: none   (T) */
-	const double *tis;         /* weight of the policy term; null: 1           (T) */
-	const double *entropy;     /* exact; may be null                           (T) */
-	const double *kl;          /* exact; may be null                           (T) */
-	double w, w_entropy;       /* weight of a token in the loss and in the entropy term */
+	int T, n;                      /* columns; response tokens among them */
+	const unsigned char *mask;     /*                                              (T) */
+	const double *logp, *old;      /* log p of current and old policy              (T) */
+	const double *ref;             /* of the reference; may be null                (T) */
+	const double *advantage;       /*                                              (T) */
+	const double *score;           /* the policy term's advantage has this more; null: 0 (T) */
+	const unsigned char *kept;     /* tokens of the policy term; null: all         (T) */
+	const unsigned char *chosen;   /* tokens selected by covariance; null: none   (T) */
+	const double *tis;             /* weight of the policy term; null: 1           (T) */
+	const double *entropy;         /* exact; may be null                           (T) */
+	const double *kl;              /* exact; may be null                           (T) */
+	double w, w_policy, w_entropy; /* weight of a token in the loss, the policy and the entropy
+					* term */
 };
 
 /* Where the coefficients go, and what the clip did (enum ebb_clip_mark of objective.h); all but logp
@@ -361,7 +379,9 @@ EBB_HD void ebb_weigh_response(const struct ebb_weigh_rule *rule, const struct e
 			       const struct ebb_coefficients *out, struct ebb_row_sums *sums)
 {
 	const struct ebb_ratio_rule *rr = &rule->ratio;
-	const int level = rr->level, plain = rule->clip.policy == EBB_RULE_POLICY_REINFORCE;
+	const int level = rr->level, policy = rule->clip.policy;
+	/* the policy term's derivative is by the token's own log p, not by the ratio */
+	const int own = policy == EBB_RULE_POLICY_REINFORCE || policy == EBB_RULE_POLICY_CISPO;
 	const int whole = level == EBB_RULE_RATIO_SEQUENCE || level == EBB_RULE_RATIO_SEQUENCE_SUM;
 	double s = 1.0, chain = 0.0, share = 0.0;
 	int s_stopped = 0, ordinal = 0, floored, bad, t;
@@ -380,8 +400,9 @@ EBB_HD void ebb_weigh_response(const struct ebb_weigh_rule *rule, const struct e
 		sums->clamped += s_stopped;
 	}
 	for (t = 0; t < in->T; t++) {
-		double logp, old, x, xc, rho_token, rho, A, w_policy, g;
+		double logp, old, x, xc, rho_token, rho, A, A_policy, w_policy, g;
 		int stopped_token, stopped;
+		const int kept = !in->kept || in->kept[t];
 		unsigned mark = 0;
 		struct ebb_term l, k;
 
@@ -412,23 +433,27 @@ EBB_HD void ebb_weigh_response(const struct ebb_weigh_rule *rule, const struct e
 		sums->drift_k3 += ebb_expm1(xc) - x;
 		ebb_sums_ratio(sums, ordinal == 1, rho, x);
 
-		/* policy term */
-		if (plain) {
-			l.value = 0.0 - A * logp;
-			l.slope = 0.0 - A;
-		} else if (rule->clip.policy == EBB_RULE_POLICY_NONE) {
+		/* policy term; A_policy: with what joins the advantage there alone */
+		A_policy = in->score ? A + in->score[t] : A;
+		if (!kept || policy == EBB_RULE_POLICY_NONE) {
 			l.value = l.slope = 0.0;
-		} else if (rule->clip.policy == EBB_RULE_POLICY_KL_COV) {
-			l.value = 0.0 - A * rho; /* no clip: EI 2.8 */
+		} else if (policy == EBB_RULE_POLICY_REINFORCE) {
+			l.value = 0.0 - A_policy * logp;
+			l.slope = 0.0 - A_policy;
+		} else if (policy == EBB_RULE_POLICY_CISPO) {
+			l = ebb_capped(&rule->clip, rho, A_policy, logp, &mark);
+		} else if (policy == EBB_RULE_POLICY_KL_COV) {
+			l.value = 0.0 - A_policy * rho; /* no clip: EI 2.8 */
 			l.slope = stopped ? 0.0 : l.value;
 		} else {
-			l = ebb_surrogate(&rule->clip, rho, A, &mark);
+			l = ebb_surrogate(&rule->clip, rho, A_policy, &mark);
 			if (stopped)
 				l.slope = 0.0;
-			if (in->chosen && in->chosen[t] && rule->clip.policy == EBB_RULE_POLICY_CLIP_COV)
-				l.value = l.slope = 0.0; /* it still counts in the mean: EI 2.7, 5 */
+			if (in->chosen && in->chosen[t] && policy == EBB_RULE_POLICY_CLIP_COV)
+				l.value = l.slope =
+					0.0; /* it still counts in the mean: EI 2.7, 5 */
 		}
-		w_policy = in->w;
+		w_policy = in->w_policy;
 		if (in->tis) {
 			const double v = in->tis[t];
 
@@ -439,19 +464,19 @@ EBB_HD void ebb_weigh_response(const struct ebb_weigh_rule *rule, const struct e
 				sums->tis_max = v;
 		}
 		sums->pg += w_policy * l.value;
-		if (whole && !plain) {
+		if (whole && !own) {
 			chain += w_policy * l.slope;
 			g = 0.0;
 		} else {
 			g = w_policy * l.slope;
 		}
-		if (in->chosen && in->chosen[t] && rule->clip.policy == EBB_RULE_POLICY_KL_COV) {
+		if (in->chosen && in->chosen[t] && policy == EBB_RULE_POLICY_KL_COV) {
 			k = ebb_cov_penalty(rule->clip.penalty, x, xc, stopped_token);
-			sums->pg += in->w * rule->clip.penalty_coef * k.value;
-			g += in->w * rule->clip.penalty_coef * k.slope;
+			sums->pg += in->w_policy * rule->clip.penalty_coef * k.value;
+			g += in->w_policy * rule->clip.penalty_coef * k.slope;
 		}
 		if (out->mark)
-			out->mark[t] = ebb_mark_byte(mark);
+			out->mark[t] = kept ? ebb_mark_byte(mark) : 255;
 		sums->low += (mark & EBB_MARK_LOW) != 0;
 		sums->dual += (mark & EBB_MARK_DUAL) != 0;
 		if (mark & EBB_MARK_HIGH) {
@@ -491,18 +516,17 @@ EBB_HD void ebb_weigh_response(const struct ebb_weigh_rule *rule, const struct e
 		/* entropy term */
 		if (in->entropy)
 			sums->entropy_plain += in->entropy[t];
-		if (rule->entropy.coef > 0.0) {
-			const double w =
-				in->w_entropy *
-				ebb_gamma_at(&rule->entropy.gamma, ordinal, in->n) *
-				ebb_entropy_sign(rule->entropy.form, A);
+		if (rule->entropy.coef > 0.0 && rule->entropy.direct) {
+			const double w = in->w_entropy *
+					 ebb_gamma_at(&rule->entropy.gamma, ordinal, in->n) *
+					 ebb_entropy_sign(rule->entropy.form, A);
 
 			sums->entropy += w * in->entropy[t];
 			if (out->entropy)
 				out->entropy[t] = 0.0 - rule->entropy.coef * w;
 		}
 	}
-	if (!whole || plain)
+	if (!whole || own)
 		return;
 	for (t = 0; t < in->T; t++)
 		if (in->mask[t] && !(in->logp[t] < rr->floor))

@@ -5,30 +5,46 @@
 #include "base/arena.h"
 #include "objective/stages.h"
 
+/* What some options need beyond the rest. */
+struct parts {
+	bool tis, scope, pool, logit, kept, score;
+};
+
 struct ebb_weigh_private {
 	struct ebb_arena arena;
-	int n_max, T_max, groups_max; /* what the arena has room for */
-	bool has_tis;
+	int n_max, T_max, R_max, groups_max; /* what the arena has room for */
+	struct parts has, on;                /* room was made for; in use by these options */
 
 	struct ebb_weigh_rule rule;
-	struct ebb_counts counts;
+	struct ebb_counts counts, kept_counts; /* the latter with a token mask */
 	int S;
 	double old_floored;
-	int *n, *group;            /* tokens and group of a row                (n) */
-	int64_t *group_tokens;     /*                                          (n_groups) */
-	double *w, *w_entropy;     /* weight of a row's tokens                 (n) */
-	double *tis;               /* weights, with tis on                     (n, T) */
-	struct ebb_tokens tokens;  /* with batch scope                                */
-	unsigned char *chosen;     /* of tokens, on the grid of the batch      (n, T) */
+	int *n, *group;           /* tokens and group of a row                (n) */
+	int64_t *group_tokens;    /*                                          (n_groups) */
+	double *w, *w_entropy;    /* weight of a row's tokens                 (n) */
+	double *w_policy;         /* the same in the policy term; w itself without a mask (n) */
+	double *tis;              /* weights, with tis on                     (n, T) */
+	struct ebb_tokens tokens; /* with batch scope                                */
+	unsigned char *chosen;    /* of tokens, on the grid of the batch      (n, T) */
+	unsigned char *kept;      /* tokens of the policy term; with token.mask (n, T) */
+	int *kept_n;              /* how many of a row                        (n) */
+	int64_t *kept_group;      /* and of a group                           (n_groups) */
+	double *score;            /* joins the advantage; with entropy.grad   (n, T) */
+	struct ebb_score_room room;
 	struct ebb_row_sums *sums; /*                                          (n) */
 };
 
-static bool has_batch_scope(const struct ebb_options *o)
+static struct parts parts_of(const struct ebb_options *o)
 {
 	struct ebb_needs needs;
 
 	ebb_objective_needs(o, &needs);
-	return needs.batch_scope;
+	return (struct parts){.tis = o->tis.kind != EBB_TIS_OFF,
+			      .scope = needs.batch_scope,
+			      .pool = needs.pool,
+			      .logit = needs.logit,
+			      .kept = o->token.mask != EBB_TOKEN_ALL,
+			      .score = o->entropy.grad != EBB_GRAD_DIRECT && ebb_weighs_entropy(o)};
 }
 
 static bool needs_limit(const struct ebb_options *o)
@@ -74,6 +90,12 @@ static int check(const struct ebb_minibatch *mb, struct ebb_err *err)
 		return ebb_err_set(
 			err, EBB_EINVAL,
 			"kl.estimator=full needs the exact KL and room for its coefficient");
+	if (!b->entropy &&
+	    (o->token.mask == EBB_TOKEN_TOP_ENTROPY ||
+	     (mb->entropy_coef > 0.0 && o->entropy.grad == EBB_GRAD_DIRECT_PLUS_SCORE)))
+		return ebb_err_set(err, EBB_EINVAL,
+				   "token.mask=top_entropy and entropy.grad=direct_plus_score need "
+				   "the entropies of the rollout batch");
 	if (mb->entropy_coef > 0.0 && (!mb->entropy || !mb->w_entropy))
 		return ebb_err_set(err, EBB_EINVAL,
 				   "entropy.coef needs the entropy and room for its coefficient");
@@ -85,11 +107,15 @@ static int reserve(struct ebb_minibatch *mb, struct ebb_err *err)
 	struct ebb_weigh_private *p = mb->private_;
 	const int n = mb->n > 0 ? mb->n : 1, T = mb->batch->T > 0 ? mb->batch->T : 1;
 	const int groups = mb->batch->n_groups > 0 ? mb->batch->n_groups : 1;
-	const bool tis = mb->o->tis.kind != EBB_TIS_OFF, scope = has_batch_scope(mb->o);
+	const struct parts want = parts_of(mb->o);
+	const int rows = want.pool && mb->batch->R > 0 ? mb->batch->R : n;
+	const size_t cells = (size_t)rows * T;
 	struct ebb_tokens *k;
 
 	if (p && n <= p->n_max && T <= p->T_max && groups <= p->groups_max &&
-	    (!tis || p->has_tis) && (!scope || p->chosen))
+	    p->has.tis >= want.tis && p->has.scope >= want.scope && p->has.pool >= want.pool &&
+	    (!want.pool || mb->batch->R <= p->R_max) && p->has.logit >= want.logit &&
+	    p->has.kept >= want.kept && p->has.score >= want.score)
 		return 0;
 	ebb_weigh_release(mb);
 	p = ebb_calloc(1, sizeof *p, err);
@@ -101,22 +127,39 @@ static int reserve(struct ebb_minibatch *mb, struct ebb_err *err)
 	ebb_arena_add(&p->arena, &p->w, (size_t)n, sizeof *p->w);
 	ebb_arena_add(&p->arena, &p->w_entropy, (size_t)n, sizeof *p->w_entropy);
 	ebb_arena_add(&p->arena, &p->sums, (size_t)n, sizeof *p->sums);
-	if (tis)
+	if (want.tis)
 		ebb_arena_add(&p->arena, &p->tis, (size_t)n * T, sizeof *p->tis);
-	if (scope) {
+	if (want.kept) {
+		ebb_arena_add(&p->arena, &p->kept, (size_t)n * T, 1);
+		ebb_arena_add(&p->arena, &p->kept_n, (size_t)n, sizeof *p->kept_n);
+		ebb_arena_add(&p->arena, &p->kept_group, (size_t)groups, sizeof *p->kept_group);
+		ebb_arena_add(&p->arena, &p->w_policy, (size_t)n, sizeof *p->w_policy);
+	}
+	if (want.score) {
+		ebb_arena_add(&p->arena, &p->score, (size_t)n * T, sizeof *p->score);
+		ebb_arena_add(&p->arena, &p->room.to_go, (size_t)T, sizeof *p->room.to_go);
+		ebb_arena_add(&p->arena, &p->room.sum, (size_t)groups * T, sizeof *p->room.sum);
+		ebb_arena_add(&p->arena, &p->room.count, (size_t)groups * T, sizeof *p->room.count);
+	}
+	if (want.scope) {
 		k = &p->tokens;
-		ebb_arena_add(&p->arena, &k->logp, (size_t)n * T, sizeof *k->logp);
-		ebb_arena_add(&p->arena, &k->A, (size_t)n * T, sizeof *k->A);
-		ebb_arena_add(&p->arena, &k->key, (size_t)n * T, sizeof *k->key);
-		ebb_arena_add(&p->arena, &k->c, (size_t)n * T, sizeof *k->c);
-		ebb_arena_add(&p->arena, &k->clipped, (size_t)n * T, 1);
-		ebb_arena_add(&p->arena, &k->chosen, (size_t)n * T, 1);
+		if (want.logit)
+			ebb_arena_add(&p->arena, &k->logit, cells, sizeof *k->logit);
+		ebb_arena_add(&p->arena, &k->length, (size_t)rows, sizeof *k->length);
+		ebb_arena_add(&p->arena, &k->start, (size_t)rows, sizeof *k->start);
+		ebb_arena_add(&p->arena, &k->logp, cells, sizeof *k->logp);
+		ebb_arena_add(&p->arena, &k->A, cells, sizeof *k->A);
+		ebb_arena_add(&p->arena, &k->key, cells, sizeof *k->key);
+		ebb_arena_add(&p->arena, &k->c, cells, sizeof *k->c);
+		ebb_arena_add(&p->arena, &k->clipped, cells, 1);
+		ebb_arena_add(&p->arena, &k->chosen, cells, 1);
 		ebb_arena_add(&p->arena, &p->chosen, (size_t)n * T, 1);
 	}
 	p->n_max = n;
 	p->T_max = T;
+	p->R_max = rows;
 	p->groups_max = groups;
-	p->has_tis = tis;
+	p->has = want;
 	mb->private_ = p;
 	if (ebb_arena_commit(&p->arena, err) != 0)
 		ebb_weigh_release(mb);
@@ -158,6 +201,28 @@ static void count(struct ebb_weigh_private *p, const struct ebb_minibatch *mb)
 	}
 }
 
+/* The same of the tokens that the mask keeps; after count. */
+static void count_kept(struct ebb_weigh_private *p, const struct ebb_minibatch *mb)
+{
+	struct ebb_counts *c = &p->kept_counts;
+	const int T = mb->batch->T;
+
+	*c = (struct ebb_counts){
+		.rows = mb->n, .n = p->kept_n, .group = p->group, .group_tokens = p->kept_group};
+	for (int g = 0; g < mb->batch->n_groups; g++)
+		p->kept_group[g] = 0;
+	for (int i = 0; i < mb->n; i++) {
+		p->kept_n[i] = 0;
+		for (int t = 0; t < T; t++)
+			p->kept_n[i] += p->kept[(size_t)i * T + t];
+		c->tokens += p->kept_n[i];
+		c->nonempty += p->kept_n[i] > 0;
+		if (p->kept_n[i] > 0 && p->kept_group[p->group[i]] == 0)
+			c->live_groups++;
+		p->kept_group[p->group[i]] += p->kept_n[i];
+	}
+}
+
 int ebb_weigh_begin(struct ebb_minibatch *mb, struct ebb_err *err)
 {
 	struct ebb_weigh_private *p;
@@ -173,61 +238,106 @@ int ebb_weigh_begin(struct ebb_minibatch *mb, struct ebb_err *err)
 	ebb_tis_rule_init(&p->rule.tis, mb->o);
 	ebb_entropy_rule_init(&p->rule.entropy, mb->o, mb->entropy_coef, mb->limit);
 	ebb_kl_rule_init(&p->rule.kl, mb->o, mb->kl_coef);
+	p->on = parts_of(mb->o);
 	count(p, mb);
 	p->S = ebb_aggregate_rows(mb->o, &p->counts);
+	if (p->on.kept) {
+		ebb_mask_fill(mb->o, mb->batch, mb->row, mb->n, p->kept);
+		count_kept(p, mb);
+	}
 	for (int i = 0; i < mb->n; i++) {
 		p->w[i] = ebb_aggregate_weight(mb->o, &p->counts, mb->limit, i);
 		p->w_entropy[i] =
 			ebb_entropy_weight(mb->o, &p->rule.entropy, &p->counts, p->S, p->w[i], i);
+		if (p->on.kept)
+			p->w_policy[i] = mb->o->token.denominator == EBB_TOKEN_DEN_ALL
+						 ? p->w[i]
+						 : ebb_aggregate_weight(mb->o, &p->kept_counts,
+									mb->limit, i);
 	}
+	if (p->on.score)
+		ebb_score_fill(&p->rule.entropy, mb->batch, mb->row, mb->n, p->rule.ratio.floor,
+			       &p->room, p->on.kept ? p->w_policy : p->w, p->w_entropy, p->score);
 	if (mb->o->tis.kind != EBB_TIS_OFF)
 		ebb_tis_fill(&p->rule.tis, mb->batch, mb->row, &p->counts, p->rule.ratio.floor,
 			     p->tis);
 	return 0;
 }
 
-void ebb_weigh_select(struct ebb_minibatch *mb)
+/* Does the policy term see token t of row i of the mini-batch? frozen: of the batch. */
+static bool sees(const struct ebb_weigh_private *p, const struct ebb_batch *b, size_t frozen,
+		 size_t here)
+{
+	return b->mask[frozen] && (!p->on.kept || p->kept[here]);
+}
+
+/* Rows are those of the mini-batch or, with a pool, all of the rollout batch. */
+static void gather(struct ebb_minibatch *mb)
 {
 	struct ebb_weigh_private *p = mb->private_;
 	const struct ebb_batch *b = mb->batch;
 	const struct ebb_ratio_rule *r = &p->rule.ratio;
 	struct ebb_tokens *k = &p->tokens;
 	struct ebb_draw draw = mb->select;
+	const bool pool = p->on.pool;
 	int bad, stopped;
 	unsigned mark;
 	int64_t at = 0;
 
-	if (!p->chosen)
-		EBB_BUG("a selection for a mini-batch without batch scope");
-	k->rows = mb->n;
-	k->length = p->n;
-	for (int i = 0; i < mb->n; i++) {
-		const size_t frozen = (size_t)mb->row[i] * b->T, now = (size_t)i * mb->stride;
+	k->rows = pool ? b->R : mb->n;
+	for (int i = 0; i < k->rows; i++) {
+		const int row = pool ? i : mb->row[i];
+		const size_t frozen = (size_t)row * b->T;
+		const size_t now = (size_t)i * (pool ? b->T : mb->stride);
 
-		draw.slot = (uint32_t)mb->row[i];
+		draw.slot = (uint32_t)row;
+		k->start[i] = at;
 		for (int t = 0; t < b->T; t++) {
 			double x;
 
-			if (!b->mask[frozen + t])
+			if (!sees(p, b, frozen + t, (size_t)i * b->T + t))
 				continue;
-			k->logp[at] = ebb_logp_floor(mb->logp[now + t], r->floor, &bad);
+			k->logp[at] = ebb_logp_floor((pool ? mb->pool_logp : mb->logp)[now + t],
+						     r->floor, &bad);
+			if (p->on.logit)
+				k->logit[at] = (pool ? mb->pool_logit : mb->logit)[now + t];
 			k->A[at] = b->advantage[frozen + t];
-			k->key[at] = mb->select_key ? mb->select_key[now + t]
-						    : ebb_uniform(&draw, (uint32_t)t);
+			if (p->on.score && !pool)
+				k->A[at] += p->score[(size_t)i * b->T + t];
+			k->key[at] = mb->select_key && !pool ? mb->select_key[now + t]
+							     : ebb_uniform(&draw, (uint32_t)t);
 			x = k->logp[at] - ebb_logp_frozen(b->old[frozen + t], r->floor, &bad);
 			ebb_surrogate(&p->rule.clip, ebb_ratio(x, r->token_clamp, &stopped),
 				      k->A[at], &mark);
 			k->clipped[at] = mark != 0;
 			at++;
 		}
+		k->length[i] = (int)(at - k->start[i]);
 	}
 	k->n = at;
-	ebb_select_tokens(mb->o, k);
-	at = 0;
-	for (int i = 0; i < mb->n; i++)
-		for (int t = 0; t < b->T; t++)
-			p->chosen[(size_t)i * b->T + t] =
-				b->mask[(size_t)mb->row[i] * b->T + t] ? k->chosen[at++] : 0;
+}
+
+void ebb_weigh_select(struct ebb_minibatch *mb)
+{
+	struct ebb_weigh_private *p = mb->private_;
+	const struct ebb_batch *b = mb->batch;
+
+	if (!p->on.scope || (p->on.pool && !mb->pool_logp) ||
+	    (p->on.logit && !(p->on.pool ? mb->pool_logit : mb->logit)))
+		EBB_BUG("a selection without batch scope or without the arrays it needs");
+	gather(mb);
+	ebb_select_tokens(mb->o, &p->tokens);
+	for (int i = 0; i < mb->n; i++) {
+		int64_t at = p->tokens.start[p->on.pool ? mb->row[i] : i];
+
+		for (int t = 0; t < b->T; t++) {
+			const size_t here = (size_t)i * b->T + t;
+
+			p->chosen[here] = sees(p, b, (size_t)mb->row[i] * b->T + t, here)
+						  ? p->tokens.chosen[at++]
+						  : 0;
+		}
+	}
 }
 
 void ebb_weigh_rows(void *minibatch, int first, int count)
@@ -249,10 +359,13 @@ void ebb_weigh_rows(void *minibatch, int first, int count)
 			.ref = b->ref ? b->ref + frozen : NULL,
 			.advantage = b->advantage + frozen,
 			.tis = mb->o->tis.kind != EBB_TIS_OFF ? p->tis + (size_t)i * b->T : NULL,
-			.chosen = p->chosen ? p->chosen + (size_t)i * b->T : NULL,
+			.chosen = p->on.scope ? p->chosen + (size_t)i * b->T : NULL,
+			.kept = p->on.kept ? p->kept + (size_t)i * b->T : NULL,
+			.score = p->on.score ? p->score + (size_t)i * b->T : NULL,
 			.entropy = mb->entropy ? mb->entropy + now : NULL,
 			.kl = mb->kl ? mb->kl + now : NULL,
 			.w = p->w[i],
+			.w_policy = p->on.kept ? p->w_policy[i] : p->w[i],
 			.w_entropy = p->w_entropy[i],
 		};
 		const struct ebb_coefficients out = {
@@ -318,38 +431,42 @@ static void add(struct ebb_weigh_stats *s, const struct ebb_row_sums *r, bool fi
 		s->tis_max = r->tis_max;
 }
 
-/* What the selection did. */
+/* What the selection did: among all it could choose from, and to the tokens of this mini-batch. */
 static void selection_stats(const struct ebb_minibatch *mb, struct ebb_weigh_stats *s)
 {
 	const struct ebb_weigh_private *p = mb->private_;
 	const struct ebb_tokens *k = &p->tokens;
-	const double n = (double)k->chosen_n, nan = (double)NAN;
-	double drift = 0.0, positive = 0.0, prob = 0.0;
-	int64_t at = 0;
+	const struct ebb_batch *b = mb->batch;
+	double n = 0.0, drift = 0.0, positive = 0.0, prob = 0.0;
 	int bad;
 
-	s->cov_candidates = s->cov_chosen_frac = s->cov_drift = s->cov_positive = s->cov_prob = nan;
-	if (!p->chosen || !has_batch_scope(mb->o))
+	s->cov_candidates = s->cov_chosen_frac = s->cov_drift = s->cov_positive = s->cov_prob =
+		(double)NAN;
+	if (!p->on.scope)
 		return;
-	for (int i = 0; i < mb->n; i++)
-		for (int t = 0; t < mb->batch->T; t++) {
-			const size_t frozen = (size_t)mb->row[i] * mb->batch->T + t;
+	for (int i = 0; i < mb->n; i++) {
+		int64_t at = k->start[p->on.pool ? mb->row[i] : i];
+
+		for (int t = 0; t < b->T; t++) {
+			const size_t frozen = (size_t)mb->row[i] * b->T + t;
 			double x;
 
-			if (!mb->batch->mask[frozen])
+			if (!sees(p, b, frozen, (size_t)i * b->T + t))
 				continue;
 			if (k->chosen[at]) {
-				x = k->logp[at] - ebb_logp_frozen(mb->batch->old[frozen],
-								  p->rule.ratio.floor, &bad);
+				x = k->logp[at] -
+				    ebb_logp_frozen(b->old[frozen], p->rule.ratio.floor, &bad);
 				drift += x < 0.0 ? -x : x;
 				positive += k->A[at] > 0.0;
 				prob += ebb_exp(k->logp[at]);
+				n++;
 			}
 			at++;
 		}
+	}
 	s->cov_candidates = (double)k->candidates;
-	s->cov_chosen_frac = share(n, (double)k->n);
-	if (k->chosen_n > 0) {
+	s->cov_chosen_frac = share((double)k->chosen_n, (double)k->n);
+	if (n > 0.0) {
 		s->cov_drift = drift / n;
 		s->cov_positive = positive / n;
 		s->cov_prob = prob / n;
@@ -395,6 +512,7 @@ void ebb_weigh_finish(struct ebb_minibatch *mb, struct ebb_weigh_stats *s)
 	if (first)
 		s->ratio_max = s->ratio_min = s->log_ratio_abs_max = nan;
 	selection_stats(mb, s);
+	s->token_kept = p->on.kept ? (double)p->kept_counts.tokens / N : nan;
 	if (mb->o->tis.kind == EBB_TIS_OFF) {
 		s->tis_mean = s->tis_max = s->tis_ess = nan;
 	} else {

@@ -119,6 +119,16 @@ static void check_loss(const struct ebb_options *o, struct report *r)
 	    (o->kl.place == EBB_KL_NONE || o->kl.estimator == EBB_KL_FULL))
 		problem(r, "kl.controller=adaptive follows the estimate of drawn tokens: set kl.place "
 			   "to loss or reward, and kl.estimator to k1, k2 or k3");
+	if (ebb_weighs_entropy(o) && o->entropy.grad != EBB_GRAD_DIRECT &&
+	    o->loss.policy == EBB_POLICY_NONE)
+		problem(r, "entropy.grad=%s adds to the advantage, which loss.policy=none does not "
+			   "read: set entropy.grad=direct or loss.policy=clip",
+			o->entropy.grad == EBB_GRAD_SCORE_ONLY ? "score_only" : "direct_plus_score");
+	if (o->covariance.scope == EBB_SCOPE_ROLLOUT_BATCH && o->token.mask != EBB_TOKEN_ALL &&
+	    (o->loss.policy == EBB_POLICY_CLIP_COV || o->loss.policy == EBB_POLICY_KL_COV))
+		problem(r, "covariance.scope=rollout_batch selects among all tokens of the batch and "
+			   "token.mask keeps some of a mini-batch: set covariance.scope=minibatch or "
+			   "token.mask=all");
 	if (o->dynamic.on != EBB_DYNAMIC_OFF && o->train.group == 1)
 		problem(r, "dynamic.on keeps groups whose responses differ, but train.group=1: raise "
 			   "train.group or set dynamic.on=off");

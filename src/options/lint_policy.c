@@ -40,7 +40,14 @@ static bool sampler_is_exact(const struct ebb_options *o)
 
 static bool clips(const struct ebb_options *o)
 {
-	return o->loss.policy == EBB_POLICY_CLIP || o->loss.policy == EBB_POLICY_CLIP_COV;
+	return o->loss.policy == EBB_POLICY_CLIP || o->loss.policy == EBB_POLICY_CLIP_COV ||
+	       o->loss.policy == EBB_POLICY_CISPO;
+}
+
+/* The limits bound a weight; no token loses its gradient at them. */
+static bool caps(const struct ebb_options *o)
+{
+	return o->loss.policy == EBB_POLICY_CISPO;
 }
 
 static bool selects(const struct ebb_options *o)
@@ -76,7 +83,10 @@ static bool even_within_response(const struct ebb_options *o)
 		(o->tis.kind == EBB_TIS_TOKEN_TRUNC || o->tis.kind == EBB_TIS_TOKEN_MASK) &&
 		!sampler_is_exact(o);
 
-	return o->advantage.discount == 1.0 && !penalty && !weight;
+	const bool score = ebb_weighs_entropy(o) && o->entropy.grad != EBB_GRAD_DIRECT;
+	const bool mask = o->token.mask != EBB_TOKEN_ALL;
+
+	return o->advantage.discount == 1.0 && !penalty && !weight && !score && !mask;
 }
 
 bool ebb_rule_one_update_sequence(const struct ebb_options *o, struct ebb_look *l)
@@ -161,6 +171,13 @@ bool ebb_rule_reinforce_clip(const struct ebb_options *o, struct ebb_look *l)
 		       EBB_CHOICE(o, loss, policy));
 }
 
+bool ebb_rule_cispo_dual(const struct ebb_options *o, struct ebb_look *l)
+{
+	return caps(o) && ebb_say(l, "loss.policy=%s has one pair of limits, clip.low and clip.high, "
+				     "for tokens of either sign; leave it out",
+				  EBB_CHOICE(o, loss, policy));
+}
+
 bool ebb_rule_reinforce_ratio(const struct ebb_options *o, struct ebb_look *l)
 {
 	/* two penalties take a token ratio of their own */
@@ -221,6 +238,22 @@ bool ebb_rule_cov_penalty(const struct ebb_options *o, struct ebb_look *l)
 			  "take KL-Cov for loss.policy, or leave it out");
 }
 
+bool ebb_rule_cov_source(const struct ebb_options *o, struct ebb_look *l)
+{
+	return selects(o) && o->covariance.kind != EBB_COV_RESPONSE_Z &&
+	       ebb_say(l,
+		       "covariance.kind=%s scores log-probabilities; set "
+		       "covariance.kind=response_z",
+		       EBB_CHOICE(o, covariance, kind));
+}
+
+bool ebb_rule_cov_scope(const struct ebb_options *o, struct ebb_look *l)
+{
+	return selects(o) && o->train.minibatches == 1 &&
+	       ebb_say(l, "train.minibatches=1 makes the mini-batch the rollout batch; raise it or "
+			  "leave it out");
+}
+
 bool ebb_rule_cov_once(const struct ebb_options *o, struct ebb_look *l)
 {
 	return o->loss.policy == EBB_POLICY_KL_COV && ratio_is_one(o) &&
@@ -232,6 +265,46 @@ bool ebb_rule_cov_once(const struct ebb_options *o, struct ebb_look *l)
 		       ") log p is log old, where the penalty has no gradient; raise "
 		       "train.minibatches",
 		       THESE_UPDATES(o));
+}
+
+/* ---- which tokens the policy term sees ---- */
+
+bool ebb_rule_token_off(const struct ebb_options *o, struct ebb_look *l)
+{
+	return o->token.mask == EBB_TOKEN_ALL &&
+	       ebb_say(l, "token.mask=all keeps every token; set token.mask");
+}
+
+bool ebb_rule_token_none(const struct ebb_options *o, struct ebb_look *l)
+{
+	return o->token.mask != EBB_TOKEN_ALL && o->loss.policy == EBB_POLICY_NONE &&
+	       ebb_say(l, "loss.policy=none has no policy term to keep tokens out of; set "
+			  "loss.policy=clip");
+}
+
+bool ebb_rule_token_fraction(const struct ebb_options *o, struct ebb_look *l)
+{
+	return (o->token.mask == EBB_TOKEN_POSITIVE || o->token.mask == EBB_TOKEN_NEGATIVE) &&
+	       ebb_say(l,
+		       "token.mask=%s keeps tokens by the sign of their advantage, however many; "
+		       "take token.mask=top_entropy or leave it out",
+		       EBB_CHOICE(o, token, mask));
+}
+
+bool ebb_rule_token_whole(const struct ebb_options *o, struct ebb_look *l)
+{
+	return o->token.mask == EBB_TOKEN_TOP_ENTROPY && o->token.fraction == 1.0 &&
+	       ebb_say(l, "token.fraction=1 keeps every token; take a smaller one (0.2 was "
+			  "published, arXiv:2506.01939)");
+}
+
+bool ebb_rule_token_denominator(const struct ebb_options *o, struct ebb_look *l)
+{
+	return o->token.mask != EBB_TOKEN_ALL &&
+	       (o->loss.aggregate == EBB_AGGREGATE_SEQ_MEAN_TOKEN_SUM_NORM ||
+		o->loss.aggregate == EBB_AGGREGATE_TOKEN_SUM_NORM) &&
+	       ebb_say(l, "loss.aggregate=%s divides by a constant, whatever is kept; leave it out",
+		       EBB_CHOICE(o, loss, aggregate));
 }
 
 /* ---- clip widths ---- */
@@ -272,7 +345,7 @@ bool ebb_rule_clip_narrow(const struct ebb_options *o, struct ebb_look *l)
 {
 	const double narrow = WIDTH_TOKEN / 20.0, low = o->clip.low, high = o->clip.high;
 
-	if (!clips(o) || is_mean_ratio(o) || ratio_is_one(o) || !(low < narrow || high < narrow))
+	if (!clips(o) || caps(o) || is_mean_ratio(o) || ratio_is_one(o) || !(low < narrow || high < narrow))
 		return false;
 	return ebb_say(
 		l,
@@ -286,7 +359,7 @@ bool ebb_rule_clip_narrow(const struct ebb_options *o, struct ebb_look *l)
 
 bool ebb_rule_clip_reversed(const struct ebb_options *o, struct ebb_look *l)
 {
-	if (!clips(o) || ratio_is_one(o) || o->clip.low >= 1.0 || !(o->clip.high < o->clip.low))
+	if (!clips(o) || caps(o) || ratio_is_one(o) || o->clip.low >= 1.0 || !(o->clip.high < o->clip.low))
 		return false;
 	return ebb_say(l,
 		       "clip.high=%g is below clip.low=%g: good tokens are held back more than bad "

@@ -31,6 +31,15 @@ bool ebb_rule_entropy_huge(const struct ebb_options *o, struct ebb_look *l)
 		       o->entropy.coef);
 }
 
+bool ebb_rule_guard_late(const struct ebb_options *o, struct ebb_look *l)
+{
+	return o->entropy.guard == EBB_GUARD_STOP && o->train.steps > 0 && o->train.steps <= 20 &&
+	       ebb_say(l,
+		       "entropy counts as exploded after 20 steps and train.steps=%" PRId64
+		       " ends before; raise train.steps or leave it out",
+		       o->train.steps);
+}
+
 bool ebb_rule_alpha_fixed(const struct ebb_options *o, struct ebb_look *l)
 {
 	return o->entropy.control == EBB_CONTROL_NONE &&

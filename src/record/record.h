@@ -68,7 +68,11 @@ struct ebb_trial_head {
 	const char *const *history; /* a line for every earlier attempt, null-terminated; may be null */
 };
 
-enum ebb_status { EBB_STATUS_COMPLETE, EBB_STATUS_DIVERGED };
+enum ebb_status {
+	EBB_STATUS_COMPLETE,
+	EBB_STATUS_DIVERGED, /* it has no final value                                         */
+	EBB_STATUS_EXPLODED, /* stopped by entropy.guard; it was evaluated at its end           */
+};
 
 /* Where a journal (record/journal.h) stands: what a checkpoint remembers of the rows. */
 struct ebb_journal_mark {
@@ -104,7 +108,7 @@ int ebb_writer_flush(struct ebb_writer *w, struct ebb_err *err);
 int ebb_writer_sync(struct ebb_writer *w, struct ebb_journal_mark *mark, struct ebb_err *err);
 
 /* Rewrite compressed into <id>.h5.tmp with status, stop time and cause, fsync, rename, unlink the
- * part. cause: text for DIVERGED, else "". Frees w, also on failure (the part then stays). */
+ * part. cause: text for DIVERGED and EXPLODED, else "". Frees w, also on failure (the part then stays). */
 int ebb_writer_finish(struct ebb_writer *w, enum ebb_status status, int64_t stopped_at_step,
 		      const char *cause, struct ebb_err *err);
 /* Close and leave the part behind. */
@@ -176,7 +180,7 @@ struct ebb_array {
 
 int ebb_run_read(const struct ebb_run *run, int arm, int seed, const char *name,
 		 struct ebb_array *out, struct ebb_err *err);
-/* The status attribute of a finished trial ("complete", "diverged"). */
+/* The status attribute of a finished trial ("complete", "diverged", "exploded"). */
 int ebb_run_status(const struct ebb_run *run, int arm, int seed, char status[16],
 		   struct ebb_err *err);
 /* Names of all datasets of a finished trial; caller frees the strings and the list. */

@@ -29,7 +29,7 @@ bool ebb_field_is_coordinate(const struct ebb_field *field);
 
 /* The moving part of a trial's head. */
 struct ebb_trial_state {
-	const char *status; /* "running", "complete", "diverged" */
+	const char *status; /* "running", "complete", "diverged", "exploded" */
 	char started[32], stopped[32];
 	int64_t stopped_at_step;
 	const char *cause;

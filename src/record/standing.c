@@ -28,11 +28,19 @@ const char *ebb_state_word(enum ebb_state state)
 		[EBB_STATE_QUEUED] = "queued",     [EBB_STATE_RUNNING] = "running",
 		[EBB_STATE_DONE] = "done",         [EBB_STATE_FAILED] = "failed",
 		[EBB_STATE_DIVERGED] = "diverged", [EBB_STATE_STALE] = "stale",
+		[EBB_STATE_EXPLODED] = "exploded",
 	};
 
 	if ((unsigned)state >= EBB_N_STATES)
 		EBB_BUG("state %d", (int)state);
 	return word[state];
+}
+
+enum ebb_state ebb_state_of(const char *status)
+{
+	return strcmp(status, "diverged") == 0   ? EBB_STATE_DIVERGED
+	       : strcmp(status, "exploded") == 0 ? EBB_STATE_EXPLODED
+						 : EBB_STATE_DONE;
 }
 
 static void set_cause(struct ebb_standing *s, const char *text)
@@ -95,7 +103,7 @@ static int read_head(hid_t file, struct ebb_standing *s, struct ebb_err *err)
 		rc = ebb_h5_get_i64(file, "attempt", &attempt, err);
 	if (rc == 0) {
 		s->attempt = (int)attempt;
-		s->state = strcmp(status, "diverged") == 0 ? EBB_STATE_DIVERGED : EBB_STATE_DONE;
+		s->state = ebb_state_of(status);
 		set_cause(s, cause);
 		train = ebb_h5_keep(&h5, H5Gopen2(file, "options/train", H5P_DEFAULT));
 		if (train < 0 || ebb_h5_get_i64(train, "steps", &s->steps, NULL) < 0)
@@ -238,7 +246,7 @@ void ebb_standing_read(const char *run_dir, const char *id, struct ebb_standing 
 		s->age_s = age_of(&st);
 		read_finished(record, s);
 	}
-	if (s->state != EBB_STATE_DONE && s->state != EBB_STATE_DIVERGED)
+	if (!ebb_state_finished(s->state))
 		read_unfinished(run_dir, id, held, s);
 	free(record);
 	free(rows);

@@ -1,7 +1,7 @@
 /*
  * Where a trial stands, told by its files alone (docs/file-format.md):
  *
- *   trials/<id>.h5            done or diverged, as its status attribute says
+ *   trials/<id>.h5            done, diverged or exploded, as its status attribute says
  *   checkpoints/<id>.rows     somebody holds its lock: running; nobody: stale (killed or
  *                             interrupted; the next run resumes it)
  *   checkpoints/<id>.failed   failed: one JSON object {"time","attempt","cause"}
@@ -18,9 +18,20 @@ enum ebb_state {
 	EBB_STATE_DONE,
 	EBB_STATE_FAILED,
 	EBB_STATE_DIVERGED,
+	EBB_STATE_EXPLODED, /* stopped early by entropy.guard, with all its values */
 	EBB_STATE_STALE,
 	EBB_N_STATES
 };
+
+/* It has a finished record. */
+static inline bool ebb_state_finished(enum ebb_state state)
+{
+	return state == EBB_STATE_DONE || state == EBB_STATE_DIVERGED ||
+	       state == EBB_STATE_EXPLODED;
+}
+
+/* Of a finished record with this status attribute. */
+enum ebb_state ebb_state_of(const char *status);
 
 /* "queued", "running", ... */
 const char *ebb_state_word(enum ebb_state state);
@@ -32,8 +43,9 @@ struct ebb_standing {
 	int64_t resume; /* step that the last checkpoint would resume at; -1: there is none */
 	int attempt;    /* 0: never started                                                */
 	double reward, entropy; /* of the last rollout batch; NaN: none                      */
-	double age_s;    /* since its files last changed (clock steps may make it negative) */
-	char cause[256]; /* of failed, diverged and damaged records; else empty             */
+	double age_s; /* since its files last changed (clock steps may make it negative) */
+	char cause
+		[256]; /* of failed, diverged, exploded and damaged records; else empty             */
 };
 
 /* Never fails: what cannot be read is stale or failed with the cause. A finished record whose seal

@@ -574,7 +574,9 @@ int ebb_writer_finish(struct ebb_writer *w, enum ebb_status status, int64_t stop
 	int rc = ebb_writer_flush(w, err);
 
 	if (rc == 0) {
-		w->state.status = status == EBB_STATUS_COMPLETE ? "complete" : "diverged";
+		w->state.status = status == EBB_STATUS_COMPLETE   ? "complete"
+				  : status == EBB_STATUS_EXPLODED ? "exploded"
+								  : "diverged";
 		w->state.stopped_at_step = stopped_at_step;
 		w->state.cause = why;
 		ebb_time_text(w->state.stopped);

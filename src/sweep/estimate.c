@@ -144,7 +144,7 @@ static const char *state_of(const struct ebb_sweep *s, const struct ebb_plan *p,
 	struct ebb_standing standing;
 
 	ebb_standing_read(s->run_dir, p->id, &standing);
-	*done = standing.state == EBB_STATE_DONE || standing.state == EBB_STATE_DIVERGED;
+	*done = ebb_state_finished(standing.state);
 	return *done || standing.state == EBB_STATE_RUNNING ? ebb_state_word(standing.state)
 	       : standing.resume >= 0                       ? "to go on"
 							    : "to run";

@@ -170,6 +170,14 @@ static void reap(struct state *st, struct ebb_slot *slot, int wait_status)
 				 (long long)slot->watch.step);
 		ebb_log_event(&st->log, "diverged", id, slot->watch.step, "");
 		break;
+	case EBB_OUTCOME_EXPLODED:
+		st->result->done++;
+		st->finished++;
+		ebb_progress_say(&st->progress,
+				 "%-40.60s stopped at step %lld: entropy exploded to %.3f nats",
+				 slot->label, (long long)slot->watch.step, slot->watch.entropy);
+		ebb_log_event(&st->log, "exploded", id, slot->watch.step, "");
+		break;
 	case EBB_OUTCOME_STOPPED:
 		ebb_log_event(&st->log, "interrupted", id, slot->watch.step, "");
 		st->result->interrupted = true;

@@ -77,7 +77,9 @@ static enum ebb_outcome work(const struct ebb_sweep *s, const struct ebb_job *jo
 		snprintf(slot->error, sizeof slot->error, "%s", err.text);
 		return EBB_OUTCOME_FAILED;
 	}
-	return status == EBB_STATUS_DIVERGED ? EBB_OUTCOME_DIVERGED : EBB_OUTCOME_DONE;
+	return status == EBB_STATUS_DIVERGED   ? EBB_OUTCOME_DIVERGED
+	       : status == EBB_STATUS_EXPLODED ? EBB_OUTCOME_EXPLODED
+					       : EBB_OUTCOME_DONE;
 }
 
 int ebb_worker_start(const struct ebb_sweep *s, const struct ebb_job *job,

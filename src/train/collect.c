@@ -60,9 +60,11 @@ int ebb_stage_drawn(struct ebb_trial *t, struct ebb_err *err)
 	ebb_store_judge(&t->fresh, t->lab, 0, t->fresh.n, &draw);
 	memcpy(t->fresh.old, t->fresh.logp, cells * sizeof *t->fresh.old);
 	charge(t, &t->fresh);
-	if (t->round == 0)
+	if (t->round == 0) {
 		ebb_measure_rollouts(t->lab, &t->fresh, &t->reading, t->position_entropy,
 				     t->position_count);
+		ebb_measure_entropy(&t->fresh, t->logp, &t->reading, t->decile_entropy);
+	}
 	t->stage = STAGE_GREEDY;
 	if (t->needs.reference_samples > 0) {
 		t->reference.n = t->fresh.n;
@@ -139,6 +141,17 @@ int ebb_stage_probe_done(struct ebb_trial *t, struct ebb_err *err)
 {
 	t->t_score += t->request.seconds;
 	ebb_measure_kl(&t->fresh, t->logp, &t->reading);
+	/* the other direction is the same pass with the policies exchanged */
+	t->stage = STAGE_REVERSE_DONE;
+	ebb_trial_score(t, &t->fresh, EBB_POLICY_REFERENCE, EBB_POLICY_CURRENT);
+	t->request.pass.kl = t->kl;
+	return WORK;
+}
+
+int ebb_stage_reverse_done(struct ebb_trial *t, struct ebb_err *err)
+{
+	t->t_score += t->request.seconds;
+	ebb_measure_kl_reverse(&t->fresh, t->kl, &t->reading);
 	t->stage = STAGE_ANSWER;
 	return NEXT;
 }

@@ -87,5 +87,13 @@ int ebb_stage_eval_done(struct ebb_trial *t, struct ebb_err *err)
 	ebb_trial_set(t, EBB_FIELD_EVAL, &step);
 	rc = ebb_trial_row(t, EBB_AXIS_EVAL, &t->eval_reading, err);
 	t->stage = t->step == t->o->train.steps ? STAGE_DONE : STAGE_RENEW;
+	if (ebb_trial_stops(t)) {
+		t->status = EBB_STATUS_EXPLODED;
+		snprintf(t->cause, sizeof t->cause,
+			 "entropy was above %.3g nats for %d steps; it began at %.3g",
+			 ebb_guard_limit(t->guard.start, t->lab->task->vocabulary),
+			 EBB_EXPLODED_STEPS, t->guard.start);
+		t->stage = STAGE_DONE;
+	}
 	return rc < 0 ? rc : NEXT;
 }

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "train/measure.h"
 
 static struct ebb_field of_metric(const struct ebb_metric *m)
 {
@@ -28,6 +29,7 @@ void ebb_fields_init(struct ebb_fields *f, const struct ebb_task *task, const st
 		[EBB_FIELD_SNAPSHOT] = {"axis/snapshot", "steps", "rollout batch of the stored tensors", "", EBB_AXIS_SNAPSHOT, EBB_F64_ELEMENT, .deterministic = true},
 		[EBB_FIELD_POSITION_ENTROPY] = {"position/entropy", "nats", "policy entropy by response position, mean over responses that long", "EI 1.5", EBB_AXIS_STEP, EBB_F64_ELEMENT, 1, {T}, {"response position"}, true},
 		[EBB_FIELD_POSITION_COUNT] = {"position/count", "responses", "responses with a token at this position", "", EBB_AXIS_STEP, EBB_F64_ELEMENT, 1, {T}, {"response position"}, true},
+		[EBB_FIELD_DECILE_ENTROPY] = {"position/entropy_decile", "nats", "policy entropy by relative position in the response, mean over its tokens", "EI 1.5", EBB_AXIS_STEP, EBB_F64_ELEMENT, 1, {EBB_DECILES}, {"decile of the response"}, true},
 		[EBB_FIELD_OUTCOME] = {"eval/outcome", "", "held-out samples: 1 right, 0 wrong", "", EBB_AXIS_EVAL, EBB_U8_ELEMENT, 2, {questions, samples}, {"question", "sample"}, true},
 		[EBB_FIELD_GREEDY] = {"eval/greedy_outcome", "", "held-out greedy answers: 1 right, 0 wrong", "", EBB_AXIS_EVAL, EBB_U8_ELEMENT, 1, {questions}, {"question"}, true},
 		[EBB_FIELD_SNAP_TOKEN] = {"snapshot/token", "token id", "prompt and response; -1 beyond the end", "", EBB_AXIS_SNAPSHOT, EBB_I32_ELEMENT, 2, {R, P + T}, {"response", "position"}, true},

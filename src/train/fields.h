@@ -14,6 +14,7 @@ enum ebb_array_field {
 	EBB_FIELD_SNAPSHOT, /* axis/snapshot: rollout batch of the tensors                      */
 	EBB_FIELD_POSITION_ENTROPY, /* position/entropy      (T)    mean by response position       */
 	EBB_FIELD_POSITION_COUNT, /* position/count        (T)    responses that long             */
+	EBB_FIELD_DECILE_ENTROPY, /* position/entropy_decile (deciles) by relative position        */
 	EBB_FIELD_OUTCOME,        /* eval/outcome          (questions, samples) 1 right, 0 wrong  */
 	EBB_FIELD_GREEDY,         /* eval/greedy_outcome   (questions)                            */
 	EBB_FIELD_SNAP_TOKEN,     /* snapshot/token        (R, P+T)   -1 beyond the end           */

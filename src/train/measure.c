@@ -1,6 +1,7 @@
 #include "train/measure.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/real.h"
 
@@ -179,6 +180,65 @@ void ebb_measure_kl(const struct ebb_store *s, const double *logp, struct ebb_re
 	r->metric[EBB_M_KL_REF_K1] = ratio(k1, n);
 	r->metric[EBB_M_KL_REF_K2] = ratio(k2, n);
 	r->metric[EBB_M_KL_REF_K3] = ratio(k3, n);
+}
+
+void ebb_measure_kl_reverse(const struct ebb_store *s, const double *kl, struct ebb_reading *r)
+{
+	double sum = 0, n = 0;
+
+	for (int i = 0; i < s->n * s->G; i++)
+		for (int t = 0; t < s->length[i]; t++, n++)
+			sum += kl[(size_t)i * (size_t)s->T + (size_t)t];
+	r->metric[EBB_M_KL_REF_REVERSE] = ratio(sum, n);
+}
+
+static int rising(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Between the two order statistics around q (n - 1), in a line; n > 0. */
+static double quantile(const double *sorted, int64_t n, double q)
+{
+	const double at = q * (double)(n - 1);
+	const int64_t k = (int64_t)at, next = k + 1 < n ? k + 1 : k;
+
+	return sorted[k] + (at - (double)k) * (sorted[next] - sorted[k]);
+}
+
+void ebb_measure_entropy(const struct ebb_store *s, double *scratch, struct ebb_reading *r,
+			 double *decile)
+{
+	static const struct {
+		int metric;
+		double q;
+	} row[] = {{EBB_M_ENTROPY_P10, 0.1},
+		   {EBB_M_ENTROPY_P50, 0.5},
+		   {EBB_M_ENTROPY_P80, 0.8},
+		   {EBB_M_ENTROPY_P90, 0.9},
+		   {EBB_M_ENTROPY_P99, 0.99}};
+	double count[EBB_DECILES] = {0};
+	int64_t n = 0;
+
+	for (int k = 0; k < EBB_DECILES; k++)
+		decile[k] = 0;
+	for (int i = 0; i < s->n * s->G; i++)
+		for (int t = 0; t < s->length[i]; t++) {
+			const double h = s->entropy[(size_t)i * (size_t)s->T + (size_t)t];
+			/* the decile that the middle of the token lies in */
+			const int k = EBB_DECILES * (2 * t + 1) / (2 * s->length[i]);
+
+			scratch[n++] = h;
+			decile[k] += h;
+			count[k]++;
+		}
+	for (int k = 0; k < EBB_DECILES; k++)
+		decile[k] = ratio(decile[k], count[k]);
+	qsort(scratch, (size_t)n, sizeof *scratch, rising);
+	for (size_t k = 0; n > 0 && k < sizeof row / sizeof *row; k++)
+		r->metric[row[k].metric] = quantile(scratch, n, row[k].q);
 }
 
 double ebb_measure_ratio_dev(const struct ebb_store *s, int first, const int *row, int n,

@@ -29,6 +29,15 @@ void ebb_measure_logits(const struct ebb_row *row, int n, int stride, const doub
  * current policy's, which a stale sampler's is not. */
 void ebb_measure_kl(const struct ebb_store *s, const double *logp, struct ebb_reading *r);
 
+/* The other direction: kl (rows, T) of the reference's pass against the current policy. */
+void ebb_measure_kl_reverse(const struct ebb_store *s, const double *kl, struct ebb_reading *r);
+
+#define EBB_DECILES 10 /* of a response, by relative position */
+
+/* Quantiles of the entropy over all tokens, and its mean in each decile; scratch (rows, T). */
+void ebb_measure_entropy(const struct ebb_store *s, double *scratch, struct ebb_reading *r,
+			 double *decile);
+
 /* max |exp(logp - sampler) - 1| over the tokens of the given rows that are not before `first`: rows
  * carried over from an earlier step were drawn by an earlier policy. */
 double ebb_measure_ratio_dev(const struct ebb_store *s, int first, const int *row, int n,

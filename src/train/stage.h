@@ -6,11 +6,13 @@
  *   EVAL        held-out samples, then greedy answers       (at step 0, every eval.cadence, the end)
  *   DRAW        questions and responses of one round
  *   BASELINE    rollouts of the base policy, greedy answers (advantage.center=static|greedy)
- *   PROBE       exact KL to the reference                   (at evaluation cadence)
+ *   PROBE       exact KL to the reference and back          (at evaluation cadence)
  *   ANSWER      log-likelihood of the gold answer           (information reward)
  *   KEEP        shaping, dynamic sampling; back to DRAW while groups are missing
  *   OLD, REF    passes that the options need
  *   PREPARE     advantages
+ *   SHIFT       logits of the probe states before and after the step's first update, which measure
+ *               the entropy change that was predicted       (at evaluation cadence)
  *   UPDATE      epochs x mini-batches; SELECT: tokens chosen by all of a mini-batch
  *   CLOSE       rows of the record, snapshot, controllers, next step
  *
@@ -22,6 +24,7 @@
 #ifndef EBB_TRAIN_STAGE_H
 #define EBB_TRAIN_STAGE_H
 
+#include "objective/guard.h"
 #include "train/measure.h"
 #include "train/store.h"
 #include "train/trial.h"
@@ -42,6 +45,7 @@ enum ebb_stage {
 	STAGE_GREEDY_DONE,
 	STAGE_PROBE,
 	STAGE_PROBE_DONE,
+	STAGE_REVERSE_DONE,
 	STAGE_ANSWER,
 	STAGE_PRIOR,
 	STAGE_INFO,
@@ -52,9 +56,14 @@ enum ebb_stage {
 	STAGE_REF,
 	STAGE_REF_DONE,
 	STAGE_PREPARE,
+	STAGE_SHIFT,
+	STAGE_SHIFT_DRAWN,
+	STAGE_SHIFT_READY,
 	STAGE_UPDATE,
 	STAGE_SELECT,
 	STAGE_UPDATED,
+	STAGE_SHIFT_AFTER,
+	STAGE_SHIFT_DONE,
 	STAGE_CLOSE,
 	STAGE_DONE,
 	N_STAGES
@@ -79,9 +88,16 @@ struct ebb_trial {
 	struct ebb_store carry; /* kept groups beyond the batch, dynamic.surplus=carry */
 	struct ebb_store fresh, batch, reference, greedy;
 	struct ebb_store eval, eval_greedy;
-	struct ebb_batch view;                     /* of batch, from PREPARE on               */
+	struct ebb_store shift; /* probe states of the entropy change: one row a question     */
+	bool shift_drawn; /* it holds them: not saved, since drawing them again gives the same */
+	float *shift_before, *shift_after; /* their raw logits            (rows of shift, T, V) */
+	double *shift_scratch;             /*                                 (2 V)         */
+	struct ebb_batch view;             /* of batch, from PREPARE on               */
 	double *position_entropy, *position_count; /* (T)                                   */
-	bool *keep;                                /* (prompts)                              */
+	double *decile_entropy;                    /* (EBB_DECILES)                         */
+	double *pool_logp, *pool_logit; /* of all rows of batch, covariance.scope      (R, T) */
+	double *logit;                  /* of the mini-batch's tokens                  (R, T) */
+	bool *keep;                     /* (prompts)                              */
 
 	/* one update */
 	int *order;  /* shuffled groups                                      (prompts)        */
@@ -123,6 +139,14 @@ struct ebb_draw ebb_trial_draw(const struct ebb_trial *t, enum ebb_stream stream
 /* The policy that draws this step's responses. */
 enum ebb_policy ebb_trial_sampler(const struct ebb_trial *t);
 bool ebb_trial_evaluates(const struct ebb_trial *t);
+/* The entropy of this step against those before: exploded, collapsed, lost (marks.c). */
+void ebb_trial_mark(struct ebb_trial *t);
+/* It has exploded and entropy.guard=stop: nothing but an evaluation is left. */
+bool ebb_trial_stops(const struct ebb_trial *t);
+/* Does this step measure the entropy change of its first update? (shift.c) */
+bool ebb_trial_shifts(const struct ebb_trial *t);
+/* Rows that hold the probe states, unless responses are very short. */
+int ebb_trial_shift_rows(const struct ebb_options *o, int T);
 double ebb_trial_lr(const struct ebb_trial *t);
 void ebb_trial_diverge(struct ebb_trial *t, const char *cause);
 
@@ -140,6 +164,7 @@ EBB_STAGE(greedy);
 EBB_STAGE(greedy_done);
 EBB_STAGE(probe);
 EBB_STAGE(probe_done);
+EBB_STAGE(reverse_done);
 EBB_STAGE(answer);
 EBB_STAGE(prior);
 EBB_STAGE(info);
@@ -154,5 +179,10 @@ EBB_STAGE(update);
 EBB_STAGE(select);
 EBB_STAGE(updated);
 EBB_STAGE(close);
+EBB_STAGE(shift); /* shift.c */
+EBB_STAGE(shift_drawn);
+EBB_STAGE(shift_ready);
+EBB_STAGE(shift_after);
+EBB_STAGE(shift_done);
 
 #endif

@@ -6,9 +6,9 @@
 
 /* What has to be saved and has no row in state.def, because it is part of something else. */
 struct rest {
-	double seconds;                /* of the request that was served last              */
-	double spent, step_spent;      /* seconds in this trial and step, all attempts     */
-	int fresh, batch, reference, greedy, carry; /* groups in the stores                 */
+	double seconds;           /* of the request that was served last              */
+	double spent, step_spent; /* seconds in this trial and step, all attempts     */
+	int fresh, batch, reference, greedy, carry, shift; /* groups in the stores          */
 };
 
 enum {
@@ -32,6 +32,7 @@ static struct rest rest_of(const struct ebb_trial *t)
 	r.reference = t->reference.n;
 	r.greedy = t->greedy.n;
 	r.carry = t->carry.n;
+	r.shift = t->shift.n;
 	return r;
 }
 
@@ -87,6 +88,7 @@ void ebb_trial_restore(struct ebb_trial *t, const struct ebb_trial_image *image)
 	t->reference.n = rest.reference;
 	t->greedy.n = rest.greedy;
 	t->carry.n = rest.carry;
+	t->shift.n = rest.shift;
 	t->view = ebb_store_batch(&t->batch, &t->needs);
 }
 

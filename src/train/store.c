@@ -111,6 +111,7 @@ struct ebb_batch ebb_store_batch(struct ebb_store *s, const struct ebb_needs *ne
 		.reward = s->reward,
 		.old = s->old,
 		.roll = needs->old_pass ? s->sampler_logp : NULL,
+		.entropy = s->entropy,
 		.ref = needs->ref_logp ? s->ref : NULL,
 		.info = needs->answer ? s->info : NULL,
 		.baseline = needs->reference_samples || needs->greedy ? s->baseline : NULL,

@@ -130,7 +130,7 @@ bool ebb_trial_evaluates(const struct ebb_trial *t)
 {
 	int64_t cadence = t->o->eval.cadence;
 
-	return t->step == 0 || t->step == t->o->train.steps ||
+	return t->step == 0 || t->step == t->o->train.steps || ebb_trial_stops(t) ||
 	       (cadence > 0 && t->step % cadence == 0);
 }
 
@@ -171,6 +171,7 @@ static int (*const stage_of[N_STAGES])(struct ebb_trial *, struct ebb_err *) = {
 	[STAGE_GREEDY_DONE] = ebb_stage_greedy_done,
 	[STAGE_PROBE] = ebb_stage_probe,
 	[STAGE_PROBE_DONE] = ebb_stage_probe_done,
+	[STAGE_REVERSE_DONE] = ebb_stage_reverse_done,
 	[STAGE_ANSWER] = ebb_stage_answer,
 	[STAGE_PRIOR] = ebb_stage_prior,
 	[STAGE_INFO] = ebb_stage_info,
@@ -181,9 +182,14 @@ static int (*const stage_of[N_STAGES])(struct ebb_trial *, struct ebb_err *) = {
 	[STAGE_REF] = ebb_stage_ref,
 	[STAGE_REF_DONE] = ebb_stage_ref_done,
 	[STAGE_PREPARE] = ebb_stage_prepare,
+	[STAGE_SHIFT] = ebb_stage_shift,
+	[STAGE_SHIFT_DRAWN] = ebb_stage_shift_drawn,
+	[STAGE_SHIFT_READY] = ebb_stage_shift_ready,
 	[STAGE_UPDATE] = ebb_stage_update,
 	[STAGE_SELECT] = ebb_stage_select,
 	[STAGE_UPDATED] = ebb_stage_updated,
+	[STAGE_SHIFT_AFTER] = ebb_stage_shift_after,
+	[STAGE_SHIFT_DONE] = ebb_stage_shift_done,
 	[STAGE_CLOSE] = ebb_stage_close,
 	[STAGE_DONE] = stage_done,
 };
@@ -228,9 +234,20 @@ static void register_scratch(struct ebb_trial *t, int groups, int G, int P, int 
 	size_t eval = (size_t)(o->eval.questions * o->eval.samples);
 	size_t reference = (size_t)groups * (size_t)t->needs.reference_samples;
 	size_t largest = R > eval ? R : eval;
+	size_t shift = (size_t)ebb_trial_shift_rows(o, T), V = (size_t)t->lab->task->vocabulary;
 	size_t prompts = (size_t)(o->eval.questions > groups ? o->eval.questions : groups);
 
 	largest = largest > reference ? largest : reference;
+	largest = largest > shift ? largest : shift;
+	prompts = prompts > shift ? prompts : shift;
+	ebb_arena_add(a, &t->shift_before, shift * (size_t)T * V, sizeof *t->shift_before);
+	ebb_arena_add(a, &t->shift_after, shift * (size_t)T * V, sizeof *t->shift_after);
+	ebb_arena_add(a, &t->shift_scratch, 2 * V, sizeof *t->shift_scratch);
+	ebb_arena_add(a, &t->pool_logp, t->needs.pool ? cells : 0, sizeof *t->pool_logp);
+	ebb_arena_add(a, &t->pool_logit, t->needs.pool && t->needs.logit ? cells : 0,
+		      sizeof *t->pool_logit);
+	ebb_arena_add(a, &t->logit, t->needs.logit ? cells : 0, sizeof *t->logit);
+	ebb_arena_add(a, &t->decile_entropy, EBB_DECILES, sizeof *t->decile_entropy);
 	ebb_arena_add(a, &t->position_entropy, (size_t)T, sizeof *t->position_entropy);
 	ebb_arena_add(a, &t->position_count, (size_t)T, sizeof *t->position_count);
 	ebb_arena_add(a, &t->keep, (size_t)groups, sizeof *t->keep);
@@ -245,7 +262,7 @@ static void register_scratch(struct ebb_trial *t, int groups, int G, int P, int 
 	ebb_arena_add(a, &t->w_kl, cells, sizeof *t->w_kl);
 	ebb_arena_add(a, &t->prompt, prompts, sizeof *t->prompt);
 	ebb_arena_add(a, &t->sample, largest, sizeof *t->sample);
-	ebb_arena_add(a, &t->row, R, sizeof *t->row);
+	ebb_arena_add(a, &t->row, R > shift ? R : shift, sizeof *t->row);
 	ebb_arena_add(a, &t->answer_token, R * (size_t)(P + T + t->lab->task->n_cue + EBB_GOLD_MAX),
 		      sizeof *t->answer_token);
 	ebb_arena_add(a, &t->answer_logp, R * EBB_GOLD_MAX, sizeof *t->answer_logp);
@@ -277,6 +294,7 @@ int ebb_trial_open(struct ebb_trial **out, struct ebb_lab *lab, struct ebb_watch
 	t->kl_coef = o->kl.coef;
 	t->alpha = ebb_alpha_start(o);
 	t->entropy_coef = ebb_alpha_at(o, t->alpha, 0, 0);
+	t->entropy_before = t->cov_group_before = NAN;
 	t->started = ebb_clock();
 	t->status = EBB_STATUS_COMPLETE;
 	ebb_objective_needs(o, &t->needs);
@@ -289,6 +307,7 @@ int ebb_trial_open(struct ebb_trial **out, struct ebb_lab *lab, struct ebb_watch
 	ebb_store_register(&t->greedy, &t->arena, t->needs.greedy ? groups : 0, 1, P, T);
 	ebb_store_register(&t->eval, &t->arena, questions, (int)o->eval.samples, P, T);
 	ebb_store_register(&t->eval_greedy, &t->arena, questions, 1, P, T);
+	ebb_store_register(&t->shift, &t->arena, ebb_trial_shift_rows(o, T), 1, P, T);
 	register_scratch(t, groups, G, P, T);
 	rc = ebb_arena_commit(&t->arena, err);
 	if (rc < 0) {

@@ -163,10 +163,13 @@ int ebb_stage_prepare(struct ebb_trial *t, struct ebb_err *err)
 	r->metric[EBB_M_ADV_ZERO] = p->adv_zero_frac;
 	r->metric[EBB_M_COV_MEAN] = p->cov_mean;
 	r->metric[EBB_M_COV_POSITIVE] = p->cov_positive;
-	r->metric[EBB_M_COV_TOP02] = p->cov_top[0];
-	r->metric[EBB_M_COV_TOP2] = p->cov_top[1];
-	r->metric[EBB_M_COV_TOP20] = p->cov_top[2];
+	r->metric[EBB_M_COV_TOP002] = p->cov_top[0];
+	r->metric[EBB_M_COV_TOP02] = p->cov_top[1];
+	r->metric[EBB_M_COV_TOP2] = p->cov_top[2];
+	r->metric[EBB_M_COV_TOP20] = p->cov_top[3];
+	r->metric[EBB_M_COV_TOP50] = p->cov_top[4];
 	r->metric[EBB_M_COV_GROUP] = p->cov_group;
+	r->metric[EBB_M_COV_GROUP_PG] = p->cov_group_pg;
 	if (p->floored_frac > EBB_FLOORED_MAX) {
 		ebb_trial_diverge(t, "log-probabilities of drawn tokens are not finite");
 		return NEXT;
@@ -175,7 +178,7 @@ int ebb_stage_prepare(struct ebb_trial *t, struct ebb_err *err)
 		snapshot_begin(t);
 	t->epoch = t->minibatch = 0;
 	shuffle(t);
-	t->stage = STAGE_UPDATE;
+	t->stage = STAGE_SHIFT;
 	return NEXT;
 }
 
@@ -247,6 +250,59 @@ static void ask_update(struct ebb_trial *t)
 	t->stage = STAGE_UPDATED;
 }
 
+/* The rows of the mini-batch as the model reads them. */
+static void fill_rows(struct ebb_trial *t)
+{
+	const struct ebb_store *s = &t->batch;
+
+	for (int i = 0; i < t->mb.n; i++) {
+		int row = t->member[i], n_prompt = s->question[row / s->G].n_prompt;
+
+		t->row[i] = (struct ebb_row){s->token + (size_t)row * (size_t)(s->P + s->T),
+					     n_prompt, n_prompt + s->length[row]};
+	}
+}
+
+/*
+ * Before tokens can be chosen, the log-probability of all that they are chosen among must be known:
+ * by a pass over the mini-batch or, with a pool, over the rollout batch. While nothing was learnt
+ * since the rows were drawn it is old, bit for bit, and no pass is paid.
+ */
+static int ask_selection(struct ebb_trial *t)
+{
+	struct ebb_store *s = &t->batch;
+	size_t width = (size_t)s->T * sizeof *t->logp;
+
+	t->stage = STAGE_SELECT;
+	if (t->measured || t->needs.old_pass || t->carried || t->needs.logit) {
+		if (t->needs.pool) {
+			ebb_trial_score(t, s, EBB_POLICY_CURRENT, -1);
+			t->request.pass.logp = t->pool_logp;
+			t->request.pass.logit = t->needs.logit ? t->pool_logit : NULL;
+			return WORK;
+		}
+		t->request =
+			(struct ebb_request){.kind = EBB_REQUEST_SCORE,
+					     .policy = EBB_POLICY_CURRENT,
+					     .against = -1,
+					     .pass = {.row = t->row,
+						      .n = t->mb.n,
+						      .stride = s->T,
+						      .tau = t->o->sample.temperature,
+						      .logp = t->logp,
+						      .logit = t->needs.logit ? t->logit : NULL,
+						      .entropy = t->entropy}};
+		return WORK;
+	}
+	if (t->needs.pool)
+		memcpy(t->pool_logp, t->view.old, (size_t)t->view.R * width);
+	for (int i = 0; i < t->mb.n; i++)
+		memcpy(t->logp + (size_t)i * (size_t)s->T,
+		       t->view.old + (size_t)t->member[i] * (size_t)s->T, width);
+	t->request.seconds = 0;
+	return NEXT;
+}
+
 int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
 {
 	const struct ebb_options *o = t->o;
@@ -268,6 +324,10 @@ int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
 				       .w_logp = t->w_logp,
 				       .w_entropy = t->w_entropy,
 				       .w_kl = t->needs.exact_kl ? t->w_kl : NULL,
+				       .logit = t->needs.logit ? t->logit : NULL,
+				       .pool_logp = t->needs.pool ? t->pool_logp : NULL,
+				       .pool_logit = t->needs.pool && t->needs.logit ? t->pool_logit
+										     : NULL,
 				       .mark = snapshot_due(t) ? t->mark : NULL,
 				       .select = ebb_trial_draw(t, EBB_STREAM_SELECT),
 				       .private_ = t->mb.private_};
@@ -280,35 +340,11 @@ int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
 		next_update(t);
 		return rc < 0 ? rc : NEXT;
 	}
-	for (int i = 0; i < n; i++) {
-		int row = t->member[i], n_prompt = s->question[row / s->G].n_prompt;
-
-		t->row[i] = (struct ebb_row){s->token + (size_t)row * (size_t)(s->P + s->T),
-					     n_prompt, n_prompt + s->length[row]};
-	}
 	t->mb.select.round = (uint32_t)(t->epoch * o->train.minibatches + t->minibatch);
-	if (!t->needs.batch_scope) {
-		ask_update(t);
-	} else if (t->measured || t->needs.old_pass || t->carried) {
-		t->request = (struct ebb_request){.kind = EBB_REQUEST_SCORE,
-						  .policy = EBB_POLICY_CURRENT,
-						  .against = -1,
-						  .pass = {.row = t->row,
-							   .n = n,
-							   .stride = s->T,
-							   .tau = o->sample.temperature,
-							   .logp = t->logp,
-							   .entropy = t->entropy}};
-		t->stage = STAGE_SELECT;
-	} else { /* nothing was learnt since these rows were drawn: log p is old, bit for bit */
-		for (int i = 0; i < n; i++)
-			memcpy(t->logp + (size_t)i * (size_t)s->T,
-			       t->view.old + (size_t)t->member[i] * (size_t)s->T,
-			       (size_t)s->T * sizeof *t->logp);
-		t->request.seconds = 0;
-		t->stage = STAGE_SELECT;
-		return NEXT;
-	}
+	fill_rows(t);
+	if (t->needs.batch_scope)
+		return ask_selection(t);
+	ask_update(t);
 	return WORK;
 }
 
@@ -318,12 +354,15 @@ int ebb_stage_select(struct ebb_trial *t, struct ebb_err *err)
 	(void)err;
 	t->t_score += t->request.seconds;
 	ebb_weigh_select(&t->mb);
+	fill_rows(t);
 	ask_update(t);
 	return WORK;
 }
+
 int ebb_stage_updated(struct ebb_trial *t, struct ebb_err *err)
 {
 	double *m = t->update_reading.metric;
+	const bool first = !t->measured;
 	struct ebb_weigh_stats w;
 	int rc;
 
@@ -356,6 +395,7 @@ int ebb_stage_updated(struct ebb_trial *t, struct ebb_err *err)
 	m[EBB_M_RATIO_MIN] = w.ratio_min;
 	m[EBB_M_RATIO_CLAMPED] = w.log_ratio_clamped;
 	m[EBB_M_LOGP_FLOORED] = w.logp_floored;
+	m[EBB_M_TOKEN_KEPT] = w.token_kept;
 	m[EBB_M_TIS_MEAN] = w.tis_mean;
 	m[EBB_M_TIS_ESS] = w.tis_ess;
 	m[EBB_M_COV_CANDIDATES] = w.cov_candidates;
@@ -375,6 +415,8 @@ int ebb_stage_updated(struct ebb_trial *t, struct ebb_err *err)
 		return rc < 0 ? rc : NEXT;
 	}
 	next_update(t);
+	if (first && ebb_trial_shifts(t))
+		t->stage = STAGE_SHIFT_AFTER;
 	return NEXT;
 }
 
@@ -430,9 +472,11 @@ int ebb_stage_close(struct ebb_trial *t, struct ebb_err *err)
 	m[EBB_M_T_STEP] = wall;
 	m[EBB_M_T_TOTAL] = ebb_clock() - t->started;
 	m[EBB_M_TOKENS_PER_S] = tokens / wall;
+	ebb_trial_mark(t);
 	ebb_trial_set(t, EBB_FIELD_STEP, &step);
 	ebb_trial_set(t, EBB_FIELD_POSITION_ENTROPY, t->position_entropy);
 	ebb_trial_set(t, EBB_FIELD_POSITION_COUNT, t->position_count);
+	ebb_trial_set(t, EBB_FIELD_DECILE_ENTROPY, t->decile_entropy);
 	rc = ebb_trial_row(t, EBB_AXIS_STEP, &t->reading, err);
 	if (t->o->kl.controller == EBB_KL_ADAPTIVE && t->needs.ref_logp)
 		t->kl_coef = ebb_kl_adapt(t->o, t->kl_coef, controlled_kl(&t->batch),

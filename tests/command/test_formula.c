@@ -103,6 +103,18 @@ Test(unit, lines)
 		 "PG 3.6 token-trunc"},
 		{"entropy.coef=0.001", "loss", "- 0.001 sum_it e_it H_it", ""},
 		{"entropy.coef=0.001 gamma.kind=linear", "loss", "e_it gamma_t H_it", ""},
+		{"entropy.coef=0.1 entropy.grad=direct_plus_score gamma.kind=linear",
+		 "entropy score",
+		 "A_it += 0.1 (e_it / w_it) (C_it - mean_g(C_t)), inside ratio and clip; "
+		 "C_it = sum_{u > t} gamma_u H_iu when drawn",
+		 "EI 4.5 direct_plus_score"},
+		{"entropy.coef=0.1 entropy.grad=score_only", "entropy score",
+		 "C_it = -sum_{u >= t} old_iu", "EI 4.5 score_only"},
+		{"loss.policy=cispo", "policy term",
+		 "l_it = -sg[clip(rho_it, 0.8, 1.2)] A_i logp_it", "arXiv:2506.13585"},
+		{"token.mask=top_entropy", "loss", "L = sum_it m_it w_it l_it", ""},
+		{"token.mask=negative token.denominator=kept", "token mask",
+		 "w'_it: w_it with the tokens counted", "arXiv:2506.01347 negative"},
 		{"overlong.mode=soft overlong.cache=4", "overlong",
 		 "0 up to 10 tokens, 1 (10 - n) / 4 up to 14, -1 beyond", "4b"},
 		{"overlong.mode=soft", "overlong", "no effect", ""},
@@ -121,6 +133,16 @@ Test(unit, lines)
 			  want[i].cite, l->cite);
 		ebb_page_release(&page);
 	}
+}
+
+/* What has no gradient of its own is no term of the loss. */
+Test(unit, the_score_alone_is_no_term)
+{
+	struct ebb_page page = page_of("entropy.coef=0.1 entropy.grad=score_only");
+
+	cr_expect_str_eq(ebb_page_find(&page, EBB_SECTION_LOSS, "loss")->text,
+			 "L = sum_it w_it l_it");
+	ebb_page_release(&page);
 }
 
 /* A coefficient of 0 switches a term off, wherever its other options stand. */
@@ -147,10 +169,10 @@ Test(unit, one_update_a_step)
 	free(old);
 }
 
-#define ON_KL    "kl.place=loss kl.controller=adaptive ref.every=10 ref.mix=0.5 "
+#define ON_KL        "kl.place=loss kl.controller=adaptive ref.every=10 ref.mix=0.5 "
 #define ON_SELECTION "loss.policy=clip_cov "
-#define ON_GAMMA "entropy.coef=0.1 entropy.aggregate=seq-mean gamma.kind=piece_linear "
-#define ON_INFO  "info.coef=0.5 info.external=2 "
+#define ON_GAMMA     "entropy.coef=0.1 entropy.aggregate=seq-mean gamma.kind=piece_linear "
+#define ON_INFO      "info.coef=0.5 info.external=2 "
 
 /* No option is overlooked: with its stage on, every choice and every other number reads otherwise. */
 Test(unit, every_option_of_the_loss_changes_the_text)
@@ -182,13 +204,24 @@ Test(unit, every_option_of_the_loss_changes_the_text)
 		 {"zero", "raw"}},
 		{"", "advantage.discount", {"1", "0.9"}},
 		{"advantage.center=static", "advantage.reference_samples", {"16", "5"}},
-		{"", "loss.policy", {"clip", "reinforce", "clip_cov", "kl_cov", "none"}},
+		{"", "loss.policy", {"clip", "reinforce", "clip_cov", "kl_cov", "none", "cispo"}},
+		{"loss.policy=cispo", "clip.low", {"0.2", "0.1", "1"}},
+		{"loss.policy=cispo", "clip.high", {"0.2", "0.28", "inf"}},
+		{"", "token.mask", {"all", "top_entropy", "positive", "negative"}},
+		{"token.mask=top_entropy", "token.fraction", {"0.2", "0.5"}},
+		{"token.mask=negative", "token.denominator", {"all", "kept"}},
+		{ON_SELECTION, "covariance.scope", {"minibatch", "rollout_batch"}},
+		{ON_SELECTION "covariance.kind=response_z ",
+		 "covariance.response_source",
+		 {"logprob", "logit"}},
 		{ON_SELECTION, "covariance.fraction", {"0.01", "0.02"}},
 		{ON_SELECTION, "covariance.low", {"1", "2"}},
 		{ON_SELECTION, "covariance.high", {"5", "6"}},
 		{ON_SELECTION, "covariance.bounds", {"absolute", "times_mean"}},
 		{ON_SELECTION, "covariance.bounds_closed", {"false", "true"}},
-		{ON_SELECTION, "covariance.kind", {"token_batch", "response_z", "response_literal"}},
+		{ON_SELECTION,
+		 "covariance.kind",
+		 {"token_batch", "response_z", "response_literal"}},
 		{ON_SELECTION, "covariance.min_select", {"1", "0"}},
 		{"loss.policy=kl_cov", "covariance.coef", {"1", "2"}},
 		{"loss.policy=kl_cov", "covariance.penalty", {"abs", "k1", "k2", "k3"}},
@@ -225,6 +258,10 @@ Test(unit, every_option_of_the_loss_changes_the_text)
 		{"", "entropy.coef", {"0", "0.1", "0.2"}},
 		{"entropy.coef=1", "entropy.aggregate", {"token-mean", "seq-mean", "loss"}},
 		{"entropy.coef=1", "entropy.form", {"bonus", "times_advantage", "minimise"}},
+		{"entropy.coef=1", "entropy.grad", {"direct", "direct_plus_score", "score_only"}},
+		{"entropy.coef=1 entropy.grad=score_only",
+		 "entropy.form",
+		 {"bonus", "times_advantage", "minimise"}},
 		{"entropy.coef=1", "entropy.control", {"none", "anneal", "bang_bang", "dual"}},
 		{"entropy.coef=1 entropy.control=dual", "entropy.measure", {"full", "sampled"}},
 		{"entropy.coef=1 entropy.control=dual", "entropy.target", {"0.2", "0.3"}},

@@ -57,6 +57,7 @@ void bench_init(struct bench *k, int R, int T, int n_groups)
 	k->A = reals(n);
 	k->entropy = reals(n);
 	k->kl = reals(n);
+	k->drawn_entropy = reals(n);
 	k->w_logp = reals(n);
 	k->w_entropy = reals(n);
 	k->w_kl = reals(n);
@@ -74,6 +75,7 @@ void bench_init(struct bench *k, int R, int T, int n_groups)
 		.old = k->old,
 		.roll = k->roll,
 		.ref = k->ref,
+		.entropy = k->drawn_entropy,
 		.info = k->info,
 		.baseline = k->baseline,
 		.shaped = k->shaped,
@@ -100,7 +102,7 @@ void bench_release(struct bench *k)
 	void *all[] = {k->group,  k->length, k->row,       k->mask,   k->truncated,
 		       k->reward, k->info,   k->baseline,  k->shaped, k->logp,
 		       k->old,    k->roll,   k->ref,       k->A,      k->entropy,
-		       k->kl,     k->w_logp, k->w_entropy, k->w_kl};
+		       k->kl,     k->w_logp, k->w_entropy, k->w_kl,   k->drawn_entropy};
 
 	ebb_weigh_release(&k->mb);
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -128,6 +130,7 @@ void bench_random(struct bench *k, int R, int T, int G, uint32_t seed)
 			k->A[at] = 2.0 * (ebb_rng_uniform(&r) - 0.5);
 			k->entropy[at] = 2.0 * ebb_rng_uniform(&r);
 			k->kl[at] = ebb_rng_uniform(&r);
+			k->drawn_entropy[at] = 2.0 * ebb_uniform(&r.draw, 1u << 20 | (uint32_t)at);
 			if (!k->mask[at])
 				k->A[at] = 0.0;
 		}

@@ -19,6 +19,7 @@ struct bench {
 	bool *truncated;
 	double *reward, *info, *baseline, *shaped;
 	double *logp, *old, *roll, *ref, *A, *entropy, *kl;
+	double *drawn_entropy; /* of the rollout batch; of random rows another than entropy */
 	double *w_logp, *w_entropy, *w_kl;
 	struct ebb_batch b;
 	struct ebb_minibatch mb;

@@ -134,6 +134,52 @@ Test(grad, entropy_term)
 			}
 }
 
+/* Masks and what joins the advantage, through ratio and clip; the entropies of the rollout batch are
+ * constants. */
+Test(grad, token_masks_and_the_entropy_score)
+{
+	uint32_t seed = 2000;
+
+	for (int level = 0; level <= EBB_RATIO_SEQUENCE_SUM; level++)
+		for (int mask = 0; mask <= EBB_TOKEN_NEGATIVE; mask++)
+			for (int grad = 0; grad <= EBB_GRAD_SCORE_ONLY; grad++) {
+				struct bench k;
+				char where[96];
+
+				if (level == EBB_RATIO_SEQUENCE_TOKEN)
+					continue;
+				draw(&k, ++seed);
+				k.o.ratio.level = (enum ebb_ratio_level)level;
+				k.o.token.mask = (enum ebb_token_mask)mask;
+				k.o.token.fraction = 0.5;
+				k.o.token.denominator = (enum ebb_token_denominator)(seed % 2);
+				k.o.entropy.coef = 0.3;
+				k.o.entropy.grad = (enum ebb_entropy_grad)grad;
+				k.o.gamma.kind = EBB_GAMMA_LINEAR;
+				k.o.kl_old.coef = 0.2;
+				snprintf(where, sizeof where, "level %d, mask %d, grad %d", level,
+					 mask, grad);
+				check_array(&k, k.logp, k.w_logp, "logp", where);
+				check_array(&k, k.entropy, k.w_entropy, "entropy", where);
+				bench_release(&k);
+			}
+}
+
+/* With limits at 1 the weight of CISPO is constant, and what is left is differentiated as it is. */
+Test(grad, cispo)
+{
+	for (int level = 0; level <= EBB_RATIO_SEQUENCE_SUM; level++) {
+		struct bench k;
+
+		draw(&k, 3000u + (uint32_t)level);
+		k.o.loss.policy = EBB_POLICY_CISPO;
+		k.o.clip.low = k.o.clip.high = 0.0;
+		k.o.ratio.level = (enum ebb_ratio_level)level;
+		check_array(&k, k.logp, k.w_logp, "logp", "cispo");
+		bench_release(&k);
+	}
+}
+
 /* The token form: value of the sequence form, derivative as if the ratio were the token's own. */
 Test(grad, sequence_token_keeps_the_value_and_moves_the_derivative)
 {
