@@ -300,3 +300,74 @@ Test(unit, the_choice_is_a_function_of_the_draw)
 	bench_release(&k);
 	json_decref(file);
 }
+
+/* Chosen among all rows of the batch: two mini-batches together choose what one over all would. */
+Test(unit, a_pool_is_the_whole_batch)
+{
+	json_t *file = golden_load("entropy-and-information.json");
+	double key[R * T], whole[R * T];
+	struct bench k;
+
+	batch_init(&k, key, file);
+	k.mb.select_key = NULL;
+	k.mb.select = (struct ebb_draw){.seed = 7, .stream = EBB_STREAM_SELECT, .step = 3};
+	k.o.loss.aggregate = EBB_AGGREGATE_TOKEN_SUM_NORM; /* weights that count no tokens */
+	k.o.covariance.fraction = 0.2;
+	k.o.covariance.low = -1e9;
+	k.o.covariance.high = 1e9;
+	for (int policy = EBB_POLICY_CLIP_COV; policy <= EBB_POLICY_KL_COV; policy++) {
+		k.o.loss.policy = (enum ebb_loss_policy)policy;
+		k.o.covariance.scope = EBB_SCOPE_MINIBATCH;
+		k.mb.n = R;
+		k.mb.row = k.row;
+		bench_weigh(&k, 0);
+		memcpy(whole, k.w_logp, sizeof whole);
+		k.o.covariance.scope = EBB_SCOPE_ROLLOUT_BATCH;
+		k.mb.pool_logp = k.logp;
+		for (int half = 0; half < 2; half++) {
+			k.mb.n = R / 2;
+			k.mb.row = k.row + half * (R / 2);
+			k.mb.logp = k.logp + half * (R / 2) * T;
+			bench_weigh(&k, 0);
+			cr_expect_arr_eq(k.w_logp, whole + half * (R / 2) * T,
+					 (R / 2) * T * sizeof *whole, "policy %d, half %d", policy,
+					 half);
+			expect_near(k.s.cov_chosen_frac, 4.0 / 21.0, 1e-15, 0, "of the batch");
+		}
+		k.mb.logp = k.logp;
+	}
+	bench_release(&k);
+	json_decref(file);
+}
+
+/* The raw logit in the place of the log-probability decides the rank. */
+Test(unit, the_source_of_a_standardised_score)
+{
+	json_t *file = golden_load("entropy-and-information.json");
+	double key[R * T], logit[R * T];
+	struct bench k;
+	int chosen = 0;
+
+	batch_init(&k, key, file);
+	k.o.loss.policy = EBB_POLICY_KL_COV;
+	k.o.covariance.kind = EBB_COV_RESPONSE_Z;
+	k.o.covariance.response_source = EBB_COV_LOGIT;
+	k.o.covariance.fraction = 1.0 / 21.0;
+	k.o.covariance.coef = 100.0;
+	for (int at = 0; at < R * T; at++) {
+		logit[at] = k.mask[at] ? 0.0 : NAN;
+		if (k.mask[at])
+			k.A[at] = 1.0;
+	}
+	logit[T + 1] = 5.0; /* no other row has a spread */
+	k.mb.logit = logit;
+	bench_weigh(&k, 0);
+	for (int at = 0; at < R * T; at++)
+		if (k.mask[at] && fabs(k.w_logp[at]) > 1.0) {
+			chosen++;
+			cr_expect_eq(at, T + 1);
+		}
+	cr_expect_eq(chosen, 1);
+	bench_release(&k);
+	json_decref(file);
+}

@@ -38,7 +38,7 @@ static struct ebb_options options_of(const char *settings)
 		"model.width=16 model.heads=2 model.ffn=32 model.layers=1 pretrain.steps=12 "
 		"pretrain.batch=16 pretrain.warmup=2 train.steps=4 train.prompts=4 train.group=4 "
 		"train.minibatches=2 eval.questions=8 eval.samples=2 eval.cadence=2 "
-		"record.snapshot=2 run.checkpoint_s=0 reward.source=random"; /* a gradient at once */
+		"record.snapshot=2 run.checkpoint_s=0 probe.states=64 reward.source=random"; /* a gradient at once */
 	struct ebb_err err = EBB_ERR_INIT;
 	struct ebb_options o;
 
@@ -179,6 +179,9 @@ KILLED(baselines, "advantage.center=static advantage.reference_samples=2")
 KILLED(entropy_control, "entropy.control=bang_bang entropy.target=2 entropy.delta=0.01")
 KILLED(clip_cov, "loss.policy=clip_cov covariance.fraction=0.05 covariance.low=-10 covariance.high=10 train.epochs=2")
 KILLED(kl_cov, "loss.policy=kl_cov covariance.fraction=0.05 dynamic.on=correct dynamic.surplus=carry")
+KILLED(cov_pool, "loss.policy=kl_cov covariance.fraction=0.05 covariance.scope=rollout_batch covariance.kind=response_z covariance.response_source=logit train.epochs=2")
+KILLED(entropy_score, "entropy.coef=0.05 entropy.grad=direct_plus_score gamma.kind=linear token.mask=top_entropy token.fraction=0.5 eval.cadence=1")
+KILLED(exploded, "train.steps=30 entropy.coef=5 train.lr=0.02 entropy.guard=stop loss.policy=cispo eval.cadence=10")
 KILLED(information, "info.coef=0.1 info.norm=gain_mean entropy.coef=0.01 gamma.kind=linear")
 KILLED(sequence, "ratio.level=sequence clip.low=3e-4 clip.high=4e-4 task.preset=rare99")
 

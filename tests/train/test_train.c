@@ -284,6 +284,15 @@ Test(train, every_path_of_the_machine_runs)
 		"ratio.level=sequence loss.policy=clip train.epochs=2",
 		"loss.policy=reinforce advantage.center=loo advantage.scale=none "
 		"train.minibatches=1",
+		"entropy.coef=0.05 entropy.grad=direct_plus_score gamma.kind=exp dynamic.on=correct",
+		"entropy.coef=0.05 entropy.grad=score_only ratio.level=sequence entropy.control=anneal",
+		"token.mask=top_entropy loss.policy=clip_cov train.epochs=2 reward.source=random",
+		"token.mask=negative token.denominator=kept kl.place=loss reward.source=random",
+		"loss.policy=cispo ratio.level=sequence_sum train.epochs=2 reward.source=random",
+		"loss.policy=clip_cov covariance.scope=rollout_batch covariance.low=-9 train.epochs=2",
+		"loss.policy=kl_cov covariance.kind=response_z covariance.response_source=logit",
+		"loss.policy=kl_cov covariance.scope=rollout_batch dynamic.on=shaped "
+		"dynamic.surplus=carry reward.source=random",
 		"overlong.mode=filter sample.max_tokens=6",
 		"task.name=countdown",
 		"model.qkv_bias=true model.qk_norm=true model.kv_heads=1 model.tied=false",
@@ -339,6 +348,14 @@ Test(determinism, threads_and_instances_change_no_byte)
 		same_bytes(&one, &other, name[isa]);
 		ebb_run_release(&other);
 	}
+	ebb_run_release(&one);
+	o = options_of("train.prompts=8 entropy.coef=0.05 entropy.grad=score_only "
+		       "token.mask=top_entropy loss.policy=cispo reward.source=random");
+	one = run_of(&o, "score1");
+	o.run.threads = 3;
+	other = run_of(&o, "score3");
+	same_bytes(&one, &other, "the score, a mask and the probe on run.threads=3");
+	ebb_run_release(&other);
 	ebb_run_release(&one);
 }
 
