@@ -271,7 +271,8 @@ static bool sees(const struct ebb_weigh_private *p, const struct ebb_batch *b, s
 	return b->mask[frozen] && (!p->on.kept || p->kept[here]);
 }
 
-/* Rows are those of the mini-batch or, with a pool, all of the rollout batch. */
+/* Rows are those of the mini-batch or, with a pool, all of the rollout batch. What the entropy term adds
+ * to the advantage depends on the mini-batch: a pool is scored without it. */
 static void gather(struct ebb_minibatch *mb)
 {
 	struct ebb_weigh_private *p = mb->private_;
