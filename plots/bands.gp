@@ -5,7 +5,7 @@
 #   MEAN[(p-1)*N+k]           block: x mean low high n
 #   BAND[(p-1)*N+k]           block: x low high, cut at the frame
 #   SEEDS[(p-1)*N+k]          block: x value, an empty line between seeds
-#   LOST[j] LOST_STYLE[j] LOST_PANEL[j], j = 1..N_LOST   curves of trials that diverged
+#   LOST[j] LOST_STYLE[j] LOST_PANEL[j], j = 1..N_LOST   curves of trials that ended early
 #   KEY_CHARS                 letters of the longest label
 #   SEED_WIDTH SEED_FADE      of the hairlines, 0 HAIRLINES: none; SEED_NOTE for the key, or empty
 #   BAND_FILL                 how dense a band is; ZERO: 0 for a line there, else NaN

@@ -133,8 +133,7 @@ int ebb_series_read(struct ebb_series *s, const struct ebb_run *run, int arm, co
 			rc = ebb_err_set(err, EBB_EINVAL,
 					 "'%s' is a tensor of rank %d, not a curve", name, a.rank);
 		if (rc == 0) {
-			to = strcmp(status, "diverged") == 0 ? &diverged[n_diverged++]
-							     : &curve[n++];
+			to = ebb_status_early(status) ? &diverged[n_diverged++] : &curve[n++];
 			*to = (struct ebb_curve){run->seed[i], a.dim[0], a.x, a.value};
 			a.x = a.value = NULL; /* the curve's now */
 			memcpy(unit, a.unit, sizeof unit);

@@ -61,7 +61,7 @@ struct ebb_series {
 	bool resampled;     /* interpolated onto the common grid                             */
 	int window;         /* rows averaged into one, 1: none                               */
 	struct ebb_curve *diverged; /* thinned alike, never in mean or band (n_diverged)     */
-	int n_diverged;             /* trials that diverged                                  */
+	int n_diverged;             /* trials that ended early: diverged or exploded         */
 	enum ebb_scale scale; /* of x                                                          */
 	char unit[32], about[128];
 };

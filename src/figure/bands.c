@@ -200,11 +200,12 @@ static void say_missing(const struct ebb_bands *b, const struct cast *c, struct 
 	if (c->look == FAN)
 		dotted = 0;
 	if (dotted > 0)
-		ebb_buf_printf(text, "; %d diverged trial%s dotted, outside mean and band", dotted,
-			       dotted == 1 ? "" : "s");
+		ebb_buf_printf(text, "; %d trial%s that ended early dotted, outside mean and band",
+			       dotted, dotted == 1 ? "" : "s");
 	if (diverged > dotted)
-		ebb_buf_printf(text, "; %d %strial%s left out", diverged - dotted,
-			       dotted > 0 ? "" : "diverged ", diverged - dotted == 1 ? "" : "s");
+		ebb_buf_printf(text, "; %d %strial%s%s left out", diverged - dotted,
+			       dotted > 0 ? "more " : "", diverged - dotted == 1 ? "" : "s",
+			       dotted > 0 ? "" : " that ended early");
 	if (unfinished > 0)
 		ebb_buf_printf(text, "; %d trial%s not finished", unfinished,
 			       unfinished == 1 ? "" : "s");
@@ -358,8 +359,8 @@ static void csv_series(struct ebb_buf *csv, const char *metric, const struct ebb
 		lost = &s->diverged[i];
 		snprintf(seed, sizeof seed, "%llu", (unsigned long long)lost->seed);
 		for (r = 0; r < lost->n; r++)
-			csv_row(csv, metric, s, "diverged", seed, lost->x[r], lost->y[r],
-				(double)NAN, (double)NAN, 1);
+			csv_row(csv, metric, s, "early", seed, lost->x[r], lost->y[r], (double)NAN,
+				(double)NAN, 1);
 	}
 }
 

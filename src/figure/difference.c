@@ -227,7 +227,7 @@ static int read_all(const struct ebb_request *q, int baseline, struct ebb_series
 	}
 	say_unlike(note, &unlike, q->run, baseline);
 	if (diverged > 0)
-		ebb_buf_printf(note, "; %d diverged trial%s left out", diverged,
+		ebb_buf_printf(note, "; %d trial%s that ended early left out", diverged,
 			       diverged == 1 ? "" : "s");
 	if (missing > 0)
 		ebb_buf_printf(note, "; %d trial%s left out that the baseline has no partner for",

@@ -341,7 +341,7 @@ int ebb_trial_state(const struct ebb_run *run, int arm, int seed, int *state, st
 	if (!run->finished[arm * run->n_seeds + seed])
 		return 0;
 	rc = ebb_run_status(run, arm, seed, status, err);
-	*state = strcmp(status, "diverged") == 0 ? -1 : 1;
+	*state = ebb_status_early(status) ? -1 : 1;
 	return rc;
 }
 

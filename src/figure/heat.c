@@ -263,7 +263,7 @@ static void put_caption(struct ebb_drawing *d, const struct ebb_heat_arm *arm, i
 		ebb_buf_printf(&text, "; hatched: fewer than %d responses a seed are that long",
 			       EBB_POSITION_RESPONSES);
 	if (diverged > 0)
-		ebb_buf_printf(&text, "; %d diverged trial%s left out", diverged,
+		ebb_buf_printf(&text, "; %d trial%s that ended early left out", diverged,
 			       diverged == 1 ? "" : "s");
 	ebb_drawing_caption(d, text.data);
 	ebb_buf_release(&text);

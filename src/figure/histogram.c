@@ -295,7 +295,7 @@ static void put_caption(struct ebb_drawing *d, const struct ebb_histogram_arm *a
 	if (e->least < ground)
 		ebb_buf_printf(&text, "; shares below %.0e are not drawn", ground);
 	if (diverged > 0)
-		ebb_buf_printf(&text, "; %d diverged trial%s left out", diverged,
+		ebb_buf_printf(&text, "; %d trial%s that ended early left out", diverged,
 			       diverged == 1 ? "" : "s");
 	ebb_drawing_caption(d, text.data);
 	ebb_buf_release(&text);

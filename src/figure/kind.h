@@ -82,11 +82,12 @@ void ebb_lot_draw(const struct ebb_run *run, const struct ebb_kind *kind,
 		  const struct ebb_figure_choice *choice, struct ebb_lot *lot);
 void ebb_lot_release(struct ebb_lot *lot);
 
-/* *state: 1 the trial counts, 0 it is unfinished, -1 it diverged. */
+/* *state: 1 the trial counts, 0 it is unfinished, -1 it ended early: its curves are shorter than the
+ * others. */
 int ebb_trial_state(const struct ebb_run *run, int arm, int seed, int *state, struct ebb_err *err);
 
 /* Visit every trial of an arm that counts, in the order of its seeds; *n_diverged gets the number of
- * those that diverged. The first negative answer ends it. */
+ * those that ended early. The first negative answer ends it. */
 typedef int ebb_trial_visit(void *to, const struct ebb_run *run, int arm, int seed,
 			    struct ebb_err *err);
 int ebb_each_trial(const struct ebb_run *run, int arm, ebb_trial_visit *visit, void *to,

@@ -192,7 +192,7 @@ static void put_caption(struct ebb_drawing *d, const struct extent *e)
 			       "; not fitted: exp(H) spans less than %g, or fewer than 3 points",
 			       EBB_LAW_MIN_RANGE);
 	if (e->diverged > 0)
-		ebb_buf_printf(&text, "; %d diverged trial%s left out", e->diverged,
+		ebb_buf_printf(&text, "; %d trial%s that ended early left out", e->diverged,
 			       e->diverged == 1 ? "" : "s");
 	ebb_drawing_caption(d, text.data);
 	ebb_buf_release(&text);

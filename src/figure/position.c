@@ -135,7 +135,7 @@ static void put_caption(struct ebb_drawing *d, const struct position *p, bool th
 	if (cut)
 		ebb_buf_puts(&text, "; bands cut at the frame");
 	if (diverged > 0)
-		ebb_buf_printf(&text, "; %d diverged trial%s left out", diverged,
+		ebb_buf_printf(&text, "; %d trial%s that ended early left out", diverged,
 			       diverged == 1 ? "" : "s");
 	ebb_drawing_caption(d, text.data);
 	ebb_buf_release(&text);

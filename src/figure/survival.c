@@ -298,10 +298,11 @@ static void put_caption(struct ebb_drawing *d, const struct figure *f)
 	if (f->n > 1)
 		ebb_buf_puts(&text, "; curves stand a hair apart to be seen");
 	if (f->diverged > 0)
-		ebb_buf_printf(&text, "; %d diverged trial%s watched until it stopped", f->diverged,
-			       f->diverged == 1 ? "" : "s, each");
+		ebb_buf_printf(&text, "; %d trial%s that ended early watched until %s end",
+			       f->diverged, f->diverged == 1 ? "" : "s",
+			       f->diverged == 1 ? "its" : "their");
 	if (f->lost > 0)
-		ebb_buf_printf(&text, "; %d that diverged at once left out", f->lost);
+		ebb_buf_printf(&text, "; %d that ended at once left out", f->lost);
 	if (isfinite(f->p))
 		ebb_buf_printf(&text, "; log-rank test over the %d arms: p %s%.2g", f->n,
 			       f->p < 1e-4 ? "< " : "= ", f->p < 1e-4 ? 1e-4 : f->p);

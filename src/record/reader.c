@@ -354,6 +354,11 @@ out:
 	return rc;
 }
 
+bool ebb_status_early(const char *status)
+{
+	return strcmp(status, "diverged") == 0 || strcmp(status, "exploded") == 0;
+}
+
 int ebb_run_status(const struct ebb_run *run, int arm, int seed, char status[16],
 		   struct ebb_err *err)
 {

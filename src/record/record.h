@@ -181,6 +181,9 @@ struct ebb_array {
 int ebb_run_read(const struct ebb_run *run, int arm, int seed, const char *name,
 		 struct ebb_array *out, struct ebb_err *err);
 /* The status attribute of a finished trial ("complete", "diverged", "exploded"). */
+/* Of a trial that ended before its time: its curves are shorter than those of other seeds, and a mean
+ * with them would jump where they end. */
+bool ebb_status_early(const char *status);
 int ebb_run_status(const struct ebb_run *run, int arm, int seed, char status[16],
 		   struct ebb_err *err);
 /* Names of all datasets of a finished trial; caller frees the strings and the list. */

@@ -437,7 +437,7 @@ Test(figure_kinds, survival_steps_and_ticks)
 	cr_assert(strstr(gp, "band: 95 %"));
 	cr_assert(strstr(gp, "log-rank test over the 2 arms: p = 0.16"),
 		  "chi2 = 2.0005 on one degree of freedom, by hand");
-	cr_assert(strstr(gp, "1 diverged trial watched until it stopped"));
+	cr_assert(strstr(gp, "1 trial that ended early watched until its end"));
 	cr_assert(strstr(gp, "3 to 4 seeds"));
 	check_files(path);
 	free_paths(path);
