@@ -28,6 +28,7 @@ enum ebb_stream {
 	EBB_STREAM_SELECT = 9,	      /* random choices inside an objective                 */
 	EBB_STREAM_BOOTSTRAP = 10,    /* resampling in the analysis                         */
 	EBB_STREAM_REFERENCE = 11,    /* rollouts of the base policy for static baselines   */
+	EBB_STREAM_INJECT = 12,	      /* stored trajectories of prompts: step, round, slot  */
 	EBB_STREAM_TEST = 255,
 };
 

@@ -30,7 +30,7 @@ void ebb_measure_logits(const struct ebb_row *row, int n, int stride, const doub
 void ebb_measure_kl(const struct ebb_store *s, const double *logp, struct ebb_reading *r);
 
 /* max |exp(logp - sampler) - 1| over the tokens of the given rows that are not before `first`: rows
- * carried over from an earlier step were drawn by an earlier policy. */
+ * carried over from an earlier step were drawn by an earlier policy, injected ones by another. */
 double ebb_measure_ratio_dev(const struct ebb_store *s, int first, const int *row, int n,
 			     const double *logp, int stride);
 

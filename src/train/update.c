@@ -30,14 +30,21 @@ int ebb_stage_old(struct ebb_trial *t, struct ebb_err *err)
 
 int ebb_stage_old_done(struct ebb_trial *t, struct ebb_err *err)
 {
+	const struct ebb_store *s = &t->batch;
+
 	t->t_score += t->request.seconds;
+	for (int i = 0; i < s->n * s->G; i++) /* old of these belongs to another policy */
+		if (s->injected[i])
+			memcpy(s->old + (size_t)i * (size_t)s->T,
+			       s->logp + (size_t)i * (size_t)s->T,
+			       (size_t)s->length[i] * sizeof *s->old);
 	t->stage = STAGE_REF;
 	return NEXT;
 }
 
 int ebb_stage_ref(struct ebb_trial *t, struct ebb_err *err)
 {
-	t->stage = STAGE_PREPARE;
+	t->stage = STAGE_VALUES;
 	if (!t->needs.ref_logp || t->batch.n == 0)
 		return NEXT;
 	t->stage = STAGE_REF_DONE;
@@ -49,7 +56,7 @@ int ebb_stage_ref(struct ebb_trial *t, struct ebb_err *err)
 int ebb_stage_ref_done(struct ebb_trial *t, struct ebb_err *err)
 {
 	t->t_score += t->request.seconds;
-	t->stage = STAGE_PREPARE;
+	t->stage = STAGE_VALUES;
 	return NEXT;
 }
 
@@ -97,9 +104,9 @@ static int snapshot_write(struct ebb_trial *t, struct ebb_err *err)
 {
 	const struct ebb_store *s = &t->batch;
 	int rows = s->capacity * s->G, width = s->P + s->T;
-	const double *source[3] = {s->logp, s->entropy, s->advantage};
-	const enum ebb_array_field field[3] = {EBB_FIELD_SNAP_LOGP, EBB_FIELD_SNAP_ENTROPY,
-					       EBB_FIELD_SNAP_ADVANTAGE};
+	const double *source[4] = {s->logp, s->entropy, s->advantage, t->value_drawn};
+	const enum ebb_array_field field[4] = {EBB_FIELD_SNAP_LOGP, EBB_FIELD_SNAP_ENTROPY,
+					       EBB_FIELD_SNAP_ADVANTAGE, EBB_FIELD_SNAP_VALUE};
 	double step = (double)t->step;
 
 	for (int i = 0; i < rows; i++) {
@@ -113,7 +120,7 @@ static int snapshot_write(struct ebb_trial *t, struct ebb_err *err)
 	ebb_trial_set(t, EBB_FIELD_SNAPSHOT, &step);
 	ebb_trial_set(t, EBB_FIELD_SNAP_TOKEN, t->snap_token);
 	ebb_trial_set(t, EBB_FIELD_SNAP_START, t->snap_start);
-	for (int f = 0; f < 3; f++) {
+	for (int f = 0; f < (t->needs.critic ? 4 : 3); f++) {
 		for (int c = 0; c < rows * s->T; c++) {
 			int i = c / s->T;
 			int used = i < s->n * s->G && c % s->T < s->length[i];
@@ -152,7 +159,7 @@ int ebb_stage_prepare(struct ebb_trial *t, struct ebb_err *err)
 	const struct ebb_prepare_stats *p = &t->prepared;
 	struct ebb_reading *r = &t->reading;
 
-	t->view = ebb_store_batch(&t->batch, &t->needs);
+	t->view = ebb_trial_view(t);
 	ebb_objective_prepare(t->o, &t->view, t->kl_coef, &t->prepared);
 	r->metric[EBB_M_REWARD_SHAPED] = p->shaped_mean;
 	r->metric[EBB_M_REWARD_INFO] = p->info_mean;
@@ -160,7 +167,11 @@ int ebb_stage_prepare(struct ebb_trial *t, struct ebb_err *err)
 	r->metric[EBB_M_INFO_ONLY] = p->info_only_frac;
 	r->metric[EBB_M_ADV_MEAN] = p->adv_mean;
 	r->metric[EBB_M_ADV_STD] = p->adv_std;
+	r->metric[EBB_M_ADV_STD_RAW] = p->adv_std_raw;
 	r->metric[EBB_M_ADV_ZERO] = p->adv_zero_frac;
+	r->metric[EBB_M_CRITIC_EXPLAINED] = p->explained_variance;
+	r->metric[EBB_M_CRITIC_VALUE] = p->value_mean;
+	r->metric[EBB_M_CRITIC_RETURN] = p->return_mean;
 	r->metric[EBB_M_COV_MEAN] = p->cov_mean;
 	r->metric[EBB_M_COV_POSITIVE] = p->cov_positive;
 	r->metric[EBB_M_COV_TOP02] = p->cov_top[0];
@@ -175,7 +186,7 @@ int ebb_stage_prepare(struct ebb_trial *t, struct ebb_err *err)
 		snapshot_begin(t);
 	t->epoch = t->minibatch = 0;
 	shuffle(t);
-	t->stage = STAGE_UPDATE;
+	t->stage = STAGE_CRITIC;
 	return NEXT;
 }
 
@@ -196,7 +207,7 @@ static int deal(struct ebb_trial *t)
 static void next_update(struct ebb_trial *t)
 {
 	t->update++;
-	t->stage = STAGE_UPDATE;
+	t->stage = STAGE_CRITIC;
 	if (++t->minibatch < t->o->train.minibatches)
 		return;
 	t->minibatch = 0;
@@ -220,6 +231,12 @@ static int write_update(struct ebb_trial *t, struct ebb_err *err)
 /* Leave the request: forward, weigh and backward of the mini-batch, and the optimizer's step. */
 static void ask_update(struct ebb_trial *t)
 {
+	const bool shared = t->needs.critic && !ebb_critic_separate(t);
+
+	if (shared) {
+		t->mb.value = t->value;
+		t->mb.w_value = t->w_value;
+	}
 	t->request = (struct ebb_request){
 		.kind = EBB_REQUEST_UPDATE,
 		.policy = EBB_POLICY_CURRENT,
@@ -236,25 +253,20 @@ static void ask_update(struct ebb_trial *t)
 			 .w_logp = t->w_logp,
 			 .w_entropy = t->w_entropy,
 			 .w_kl = t->needs.exact_kl ? t->w_kl : NULL,
+			 .value = shared ? t->value : NULL,
+			 .w_value = shared ? t->w_value : NULL,
 			 .weigh = ebb_weigh_rows,
 			 .ctx = &t->mb},
-		.rule = {.lr = ebb_trial_lr(t),
-			 .beta1 = t->o->train.beta1,
-			 .beta2 = t->o->train.beta2,
-			 .eps = 1e-8,
-			 .weight_decay = t->o->train.weight_decay,
-			 .grad_clip = t->o->train.grad_clip}};
+		.rule = ebb_trial_rule(t, ebb_trial_lr(t))};
 	t->stage = STAGE_UPDATED;
 }
 
-int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
+int ebb_update_begin(struct ebb_trial *t, struct ebb_err *err)
 {
-	const struct ebb_options *o = t->o;
 	struct ebb_store *s = &t->batch;
-	int n = deal(t), rc;
+	int n = deal(t);
 
-	ebb_reading_clear(&t->update_reading);
-	t->mb = (struct ebb_minibatch){.o = o,
+	t->mb = (struct ebb_minibatch){.o = t->o,
 				       .batch = &t->view,
 				       .row = t->member,
 				       .n = n,
@@ -271,7 +283,21 @@ int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
 				       .mark = snapshot_due(t) ? t->mark : NULL,
 				       .select = ebb_trial_draw(t, EBB_STREAM_SELECT),
 				       .private_ = t->mb.private_};
-	rc = ebb_weigh_begin(&t->mb, err);
+	for (int i = 0; i < n; i++) {
+		int row = t->member[i], n_prompt = s->question[row / s->G].n_prompt;
+
+		t->row[i] = (struct ebb_row){s->token + (size_t)row * (size_t)(s->P + s->T),
+					     n_prompt, n_prompt + s->length[row]};
+	}
+	return ebb_weigh_begin(&t->mb, err);
+}
+
+int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
+{
+	const struct ebb_options *o = t->o;
+	struct ebb_store *s = &t->batch;
+	int rc = ebb_update_begin(t, err), n = t->mb.n;
+
 	if (rc < 0)
 		return rc;
 	if (ebb_weigh_tokens(&t->mb) == 0) {
@@ -280,16 +306,11 @@ int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
 		next_update(t);
 		return rc < 0 ? rc : NEXT;
 	}
-	for (int i = 0; i < n; i++) {
-		int row = t->member[i], n_prompt = s->question[row / s->G].n_prompt;
-
-		t->row[i] = (struct ebb_row){s->token + (size_t)row * (size_t)(s->P + s->T),
-					     n_prompt, n_prompt + s->length[row]};
-	}
 	t->mb.select.round = (uint32_t)(t->epoch * o->train.minibatches + t->minibatch);
 	if (!t->needs.batch_scope) {
 		ask_update(t);
-	} else if (t->measured || t->needs.old_pass || t->carried) {
+	} else if (t->measured || t->needs.old_pass || t->carried ||
+		   ebb_inject_any(t, t->member, n)) {
 		t->request = (struct ebb_request){.kind = EBB_REQUEST_SCORE,
 						  .policy = EBB_POLICY_CURRENT,
 						  .against = -1,
@@ -363,6 +384,11 @@ int ebb_stage_updated(struct ebb_trial *t, struct ebb_err *err)
 	m[EBB_M_COV_DRIFT] = w.cov_drift;
 	m[EBB_M_COV_SELECTED_POSITIVE] = w.cov_positive;
 	m[EBB_M_COV_SELECTED_PROB] = w.cov_prob;
+	if (t->mb.value) {
+		m[EBB_M_CRITIC_LOSS] = w.value_loss;
+		m[EBB_M_CRITIC_CLIP] = w.value_clip;
+	}
+	m[EBB_M_RATIO_INJECTED] = w.ratio_injected;
 	m[EBB_M_UPDATE_SKIPPED] = 0;
 	rc = write_update(t, err);
 	if (rc < 0)
@@ -391,12 +417,31 @@ static double controlled_kl(const struct ebb_store *s)
 		for (int t = 0; t < s->length[i]; t++)
 			k += s->old[(size_t)i * (size_t)s->T + (size_t)t] -
 			     s->ref[(size_t)i * (size_t)s->T + (size_t)t];
-		if (s->length[i] > 0) {
+		if (s->length[i] > 0 && !s->injected[i]) {
 			sum += k / s->length[i];
 			rows++;
 		}
 	}
 	return rows > 0 ? sum / rows : 0;
+}
+
+static void measure_baseline(struct ebb_trial *t, int drawn)
+{
+	double *m = t->reading.metric, injected = 0;
+	const int rows = t->batch.n * t->batch.G;
+	const int64_t every = t->o->advantage.refresh;
+
+	if (t->needs.greedy || t->needs.reference_samples > 0)
+		m[EBB_M_BASELINE_MEAN] = t->baseline_sum / drawn;
+	if (t->needs.reference_samples == 0)
+		return;
+	for (int i = 0; i < rows; i++)
+		injected += t->batch.injected[i];
+	m[EBB_M_BASELINE_AGE] = (double)(every > 0 ? t->step % every : t->step);
+	m[EBB_M_BASELINE_WRONG] = (double)t->all_wrong / drawn;
+	m[EBB_M_BASELINE_RIGHT] = (double)t->all_right / drawn;
+	m[EBB_M_DROPPED] = (double)t->dropped / drawn;
+	m[EBB_M_INJECTED] = rows > 0 ? injected / rows : NAN;
 }
 
 static double controlled_entropy(const struct ebb_trial *t)
@@ -419,6 +464,7 @@ int ebb_stage_close(struct ebb_trial *t, struct ebb_err *err)
 	m[EBB_M_GROUP_KEPT] = t->batch.n;
 	m[EBB_M_GROUP_DRAWN] = drawn;
 	m[EBB_M_DYNAMIC_ROUNDS] = t->round;
+	measure_baseline(t, drawn);
 	m[EBB_M_KL_COEF] = t->o->kl.place == EBB_KL_NONE ? NAN : t->kl_coef;
 	m[EBB_M_ENTROPY_COEF] = ebb_weighs_entropy(t->o) ? t->entropy_coef : NAN;
 	m[EBB_M_LR] = ebb_trial_lr(t);
