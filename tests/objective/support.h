@@ -19,7 +19,8 @@ struct bench {
 	bool *truncated;
 	double *reward, *info, *baseline, *shaped;
 	double *logp, *old, *roll, *ref, *A, *entropy, *kl;
-	double *w_logp, *w_entropy, *w_kl;
+	double *value, *value_drawn, *value_end, *target; /* read with a critic alone */
+	double *w_logp, *w_entropy, *w_kl, *w_value;
 	struct ebb_batch b;
 	struct ebb_minibatch mb;
 	struct ebb_weigh_stats s;
