@@ -245,9 +245,10 @@ static void say_reference(struct ebb_formula *s)
 	if (o->advantage.center != EBB_CENTER_STATIC)
 		return;
 	if (o->advantage.refresh > 0)
-		SAY(s, "\nreference policy: the base, from step %" PRId64
-		       " on the current one as it was at the last multiple of %" PRId64,
-		    o->advantage.refresh, o->advantage.refresh);
+		SAY(s,
+		    "\nreference policy: the base; every %" PRId64
+		    " steps the current one takes its place",
+		    o->advantage.refresh);
 	if (o->advantage.acc0 == EBB_ACC0_DROP)
 		SAY(s, "\nprompts without a right one among these responses are dropped");
 	if (o->advantage.acc0 == EBB_ACC0_INJECT)

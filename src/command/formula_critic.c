@@ -14,6 +14,11 @@ static void say_last(struct ebb_formula *s)
 	if (info)
 		SAY(s, " + %.10g u_i", o->info.coef);
 	SAY(s, " at the last token, 0 before it");
+	if (ebb_formula_kl_in_reward(o) && o->advantage.center != EBB_CENTER_CRITIC) {
+		SAY(s, ", less ");
+		ebb_formula_kl_coef(s);
+		SAY(s, " k_it at every token");
+	}
 	if (info && o->info.combine == EBB_INFO_GATED)
 		SAY(s, "; u only in groups whose r are all equal");
 	if (info && o->info.combine == EBB_INFO_GATED_INVERSE)
@@ -48,8 +53,9 @@ void ebb_formula_values(struct ebb_formula *s)
 
 	if (o->critic.model == EBB_CRITIC_NONE)
 		return;
-	SAY(s, "V_it: %s, of the state before token t, before the step's updates; after the last "
-	       "token %s\n",
+	SAY(s,
+	    "V_it: %s, of the state before token t, before the step's updates; after the last "
+	    "token %s\n",
 	    o->critic.model == EBB_CRITIC_SHARED ? "a value head on the policy's trunk"
 						 : "a critic with a trunk of its own",
 	    o->critic.bootstrap == EBB_BOOTSTRAP_ZERO
@@ -77,8 +83,9 @@ void ebb_formula_value_loss(struct ebb_formula *s)
 	if (o->critic.model == EBB_CRITIC_NONE)
 		return;
 	if (o->critic.clip > 0)
-		SAY(s, "y_it = max((V_it - G_it)^2, (W_it + clip(V_it - W_it, -%.10g, %.10g) - "
-		       "G_it)^2) / 2; W_it: V_it before the step's updates",
+		SAY(s,
+		    "y_it = max((V_it - G_it)^2, (W_it + clip(V_it - W_it, -%.10g, %.10g) - "
+		    "G_it)^2) / 2; W_it: V_it before the step's updates",
 		    o->critic.clip, o->critic.clip);
 	else
 		SAY(s, "y_it = (V_it - G_it)^2 / 2");

@@ -71,8 +71,7 @@ void ebb_formula_kl_reward(struct ebb_formula *s, enum ebb_kl_reward_group where
 	const bool critic = o->advantage.center == EBB_CENTER_CRITIC;
 
 	/* a critic takes every token's own penalty, whatever the group */
-	if (!ebb_formula_kl_in_reward(o) ||
-	    (critic ? EBB_KL_INSIDE : o->kl.reward_group) != where)
+	if (!ebb_formula_kl_in_reward(o) || (critic ? EBB_KL_INSIDE : o->kl.reward_group) != where)
 		return;
 	if (critic) {
 		SAY(s, "r_it -= ");

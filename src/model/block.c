@@ -219,8 +219,8 @@ void ebb_block_backward(struct ebb_block *b, const struct ebb_weights *w, bool v
 	ops->gemm(b->R, C, V, b->logits, V, w->panel + net->head.panels.backward, b->dnorm, C, NULL,
 		  NULL);
 	if (value)
-		ops->value_bwd(b->R, C, b->norm, C, w->flat + net->value.flat, b->w_value,
-			       b->dnorm, C, grad + net->value.flat, grad + net->value_bias.flat);
+		ops->value_bwd(b->R, C, b->norm, C, w->flat + net->value.flat, b->w_value, b->dnorm,
+			       C, grad + net->value.flat, grad + net->value_bias.flat);
 	ops->rmsnorm_bwd(b->R, 1, C, b->out, C, w->flat + net->final_norm.flat, b->rstd, b->dnorm,
 			 C, dlast_x, C, 0, grad + net->final_norm.flat);
 	layer_out_bwd(b, w, last, b->R, b->last_att, dlast_x, dlast_att, grad);

@@ -27,13 +27,13 @@ static void fill_row(const struct ebb_options *o, const struct ebb_batch *b, con
 		carried = one_step - b->value[at + t] + discount * lambda * carried;
 		next = b->value[at + t];
 		A[at + t] = carried;
-		b->target[at + t] = o->critic.target == EBB_CRITIC_TD0
-					    ? one_step
-					    : carried + b->value[at + t];
+		b->target[at + t] =
+			o->critic.target == EBB_CRITIC_TD0 ? one_step : carried + b->value[at + t];
 	}
 }
 
-void ebb_gae(const struct ebb_options *o, const struct ebb_batch *b, const double *reward, double *A)
+void ebb_gae(const struct ebb_options *o, const struct ebb_batch *b, const double *reward,
+	     double *A)
 {
 	if (!b->value || !b->target)
 		EBB_BUG("critic.model asks for values, but the batch has none");

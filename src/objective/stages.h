@@ -96,7 +96,8 @@ bool ebb_info_used(const struct ebb_options *o, bool external_differs);
 
 /* From the rewards of tokens (R, T) to A (R, T) and the batch's target; 0 outside the mask.
  * advantage critic */
-void ebb_gae(const struct ebb_options *o, const struct ebb_batch *b, const double *reward, double *A);
+void ebb_gae(const struct ebb_options *o, const struct ebb_batch *b, const double *reward,
+	     double *A);
 /* Means of value and target, explained variance. */
 void ebb_value_stats(const struct ebb_batch *b, struct ebb_prepare_stats *s);
 

@@ -215,8 +215,7 @@ static int base_widen(struct ebb_lab *lab, const char *base_dir, struct ebb_weig
 static int base_plain(struct ebb_lab *lab, const char *base_dir, struct ebb_weights *w,
 		      struct ebb_watch *watch, struct ebb_err *err)
 {
-	struct ebb_tensor_view *view =
-		ebb_xcalloc((size_t)lab->layout.n_tensors, sizeof *view);
+	struct ebb_tensor_view *view = ebb_xcalloc((size_t)lab->layout.n_tensors, sizeof *view);
 	struct ebb_buf identity = EBB_BUF_INIT;
 	char *path = ebb_base_path(lab->o, base_dir), *lock_path = ebb_xprintf("%s.lock", path);
 	int n = lab->layout.n_tensors, lock = -1, rc;

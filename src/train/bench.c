@@ -30,10 +30,10 @@ void ebb_bench_serve(struct ebb_bench *b, struct ebb_request *r)
 		break;
 	case EBB_REQUEST_UPDATE:
 		ebb_pass_grad(b->lab.engine, &b->policy[r->policy], &r->pass, b->grad);
-		r->grad_norm = ebb_optim_step(
-			b->lab.engine, &b->policy[r->policy],
-			r->policy == EBB_POLICY_CURRENT ? &b->optim : &b->critic, b->grad, &r->rule,
-			NULL);
+		r->grad_norm =
+			ebb_optim_step(b->lab.engine, &b->policy[r->policy],
+				       r->policy == EBB_POLICY_CURRENT ? &b->optim : &b->critic,
+				       b->grad, &r->rule, NULL);
 		break;
 	case EBB_REQUEST_BLEND:
 		blend(&b->policy[r->policy], &b->policy[EBB_POLICY_CURRENT], r->mix);

@@ -51,8 +51,7 @@ int ebb_stage_values(struct ebb_trial *t, struct ebb_err *err)
 	ebb_trial_score(t, &t->batch, ebb_trial_critic(t), -1);
 	for (int i = 0; i < s->n * s->G; i++)
 		if (bootstraps(t, i))
-			t->row[i] = longer_row(t, t->row[i],
-					       t->answer_token + (size_t)i * stride);
+			t->row[i] = longer_row(t, t->row[i], t->answer_token + (size_t)i * stride);
 	t->request.pass.stride = s->T + 1;
 	t->request.pass.value = t->wide_value;
 	t->request.pass.logp = t->wide_logp;
@@ -104,22 +103,21 @@ int ebb_stage_critic(struct ebb_trial *t, struct ebb_err *err)
 	t->mb.value = t->value;
 	t->mb.w_value = t->w_value;
 	memset(t->w_logp, 0, (size_t)(t->mb.n * t->mb.stride) * sizeof *t->w_logp);
-	t->request = (struct ebb_request){
-		.kind = EBB_REQUEST_UPDATE,
-		.policy = ebb_trial_critic(t),
-		.against = -1,
-		.pass = {.row = t->row,
-			 .n = t->mb.n,
-			 .stride = t->mb.stride,
-			 .tau = t->o->sample.temperature,
-			 .logp = t->logp,
-			 .entropy = t->entropy,
-			 .value = t->value,
-			 .w_logp = t->w_logp,
-			 .w_value = t->w_value,
-			 .weigh = ebb_weigh_values,
-			 .ctx = &t->mb},
-		.rule = ebb_trial_rule(t, critic_lr(t))};
+	t->request = (struct ebb_request){.kind = EBB_REQUEST_UPDATE,
+					  .policy = ebb_trial_critic(t),
+					  .against = -1,
+					  .pass = {.row = t->row,
+						   .n = t->mb.n,
+						   .stride = t->mb.stride,
+						   .tau = t->o->sample.temperature,
+						   .logp = t->logp,
+						   .entropy = t->entropy,
+						   .value = t->value,
+						   .w_logp = t->w_logp,
+						   .w_value = t->w_value,
+						   .weigh = ebb_weigh_values,
+						   .ctx = &t->mb},
+					  .rule = ebb_trial_rule(t, critic_lr(t))};
 	t->stage = STAGE_CRITIC_DONE;
 	return WORK;
 }

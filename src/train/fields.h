@@ -31,9 +31,9 @@ enum ebb_array_field {
 struct ebb_fields {
 	struct ebb_field *field;
 	int n;
-	int n_metrics;   /* built-in metrics come first, field i is metric i  */
-	int first_curve; /* then the task's curves                            */
-	int first_array; /* then enum ebb_array_field, those this trial has   */
+	int n_metrics;                 /* built-in metrics come first, field i is metric i  */
+	int first_curve;               /* then the task's curves                            */
+	int first_array;               /* then enum ebb_array_field, those this trial has   */
 	int place[EBB_N_ARRAY_FIELDS]; /* behind first_array; -1: this trial has none of it */
 };
 

@@ -56,8 +56,8 @@ static void losses(const struct ebb_layout *layout, const double *flat, const st
 			loss[ENTROPY] += b->pass.w_entropy[cell] * j.entropy;
 			loss[KL] += b->pass.w_kl[cell] * j.kl;
 			if (m->value)
-				loss[VALUE] += b->pass.w_value[cell] *
-					       value[(size_t)i * m->T + t - 1];
+				loss[VALUE] +=
+					b->pass.w_value[cell] * value[(size_t)i * m->T + t - 1];
 		}
 	loss[ALL] = loss[LOGP] + loss[ENTROPY] + loss[KL] + loss[VALUE];
 }

@@ -14,7 +14,8 @@ Test(layout, places_every_tensor_once)
 		int a_layer = 6 + (m->qkv_bias ? 1 : 0) + (m->qk_norm ? 2 : 0);
 
 		cr_assert_eq(ebb_layout_init(&layout, m, &err), 0, "%s", err.text);
-		cr_assert_eq(layout.n_tensors, 2 + (m->tied ? 0 : 1) + (m->value ? 2 : 0) + m->L * a_layer);
+		cr_assert_eq(layout.n_tensors,
+			     2 + (m->tied ? 0 : 1) + (m->value ? 2 : 0) + m->L * a_layer);
 		for (int i = 0; i < layout.n_tensors; i++) {
 			const struct ebb_tensor *t = &layout.tensor[i];
 

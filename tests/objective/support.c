@@ -106,11 +106,11 @@ void bench_init(struct bench *k, int R, int T, int n_groups)
 
 void bench_release(struct bench *k)
 {
-	void *all[] = {k->group,  k->length, k->row,       k->mask,   k->truncated,
-		       k->reward, k->info,   k->baseline,  k->shaped, k->logp,
-		       k->old,    k->roll,   k->ref,       k->A,      k->entropy,
-		       k->kl,     k->w_logp, k->w_entropy, k->w_kl,  k->value,
-		       k->value_drawn, k->value_end, k->target, k->w_value};
+	void *all[] = {k->group,       k->length,    k->row,       k->mask,   k->truncated,
+		       k->reward,      k->info,      k->baseline,  k->shaped, k->logp,
+		       k->old,         k->roll,      k->ref,       k->A,      k->entropy,
+		       k->kl,          k->w_logp,    k->w_entropy, k->w_kl,   k->value,
+		       k->value_drawn, k->value_end, k->target,    k->w_value};
 
 	ebb_weigh_release(&k->mb);
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)

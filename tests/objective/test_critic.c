@@ -83,7 +83,8 @@ Test(golden, generalised_advantages)
 
 Test(golden, value_loss)
 {
-	json_t *file = golden_load("policy-gradient.json"), *list = golden_get(file, "value"), *item;
+	json_t *file = golden_load("policy-gradient.json"), *list = golden_get(file, "value"),
+	       *item;
 	json_t *gae = json_array_get(golden_get(file, "gae"), 0);
 	size_t at;
 
@@ -116,7 +117,8 @@ Test(golden, value_loss)
 /* A stored trajectory is a row like another whose old is another policy's: its mean ratio is told. */
 Test(golden, stored_trajectory)
 {
-	json_t *file = golden_load("policy-gradient.json"), *item, *cases = golden_get(file, "cases");
+	json_t *file = golden_load("policy-gradient.json"), *item,
+	       *cases = golden_get(file, "cases");
 	bool injected[6] = {false, false, true, false, false, false};
 	int seen = 0;
 	size_t at;
@@ -138,9 +140,8 @@ Test(golden, stored_trajectory)
 		for (int t = 0; t < 4; t++)
 			sum += exp(k.logp[2 * 4 + t] - k.old[2 * 4 + t]);
 		expect_near(k.s.ratio_injected, sum / 4, ABS, REL, "ratio_injected");
-		expect_near(k.s.loss,
-			    golden_real(golden_get(golden_get(item, "expect"), "loss")), ABS, REL,
-			    "loss");
+		expect_near(k.s.loss, golden_real(golden_get(golden_get(item, "expect"), "loss")),
+			    ABS, REL, "loss");
 		seen++;
 		bench_release(&k);
 	}
@@ -245,13 +246,13 @@ Test(unit, bootstrap_reads_the_last_state_of_truncated_responses)
 	prepare(&value, NULL);
 	for (int i = 0; i < zero.R; i++)
 		for (int t = 0; t < zero.length[i]; t++) {
-			const double more = zero.truncated[i]
-						    ? value.value_end[i] *
-							      pow(0.95, zero.length[i] - 1 - t)
-						    : 0.0;
+			const double more =
+				zero.truncated[i]
+					? value.value_end[i] * pow(0.95, zero.length[i] - 1 - t)
+					: 0.0;
 
-			expect_near(value.A[i * zero.T + t], zero.A[i * zero.T + t] + more, ABS, REL,
-				    "[%d][%d]", i, t);
+			expect_near(value.A[i * zero.T + t], zero.A[i * zero.T + t] + more, ABS,
+				    REL, "[%d][%d]", i, t);
 			moved += more != 0.0;
 		}
 	cr_expect_gt(moved, 5);
@@ -378,8 +379,7 @@ Test(unit, the_cut_and_padding_change_no_bit)
 	bench_weigh(&a, 0);
 	for (int cut = 1; cut < 4; cut++) {
 		bench_weigh(&b, cut);
-		cr_expect_eq(memcmp(a.w_value, b.w_value,
-				    (size_t)(a.R * a.T) * sizeof *a.w_value),
+		cr_expect_eq(memcmp(a.w_value, b.w_value, (size_t)(a.R * a.T) * sizeof *a.w_value),
 			     0);
 		cr_expect(a.s.value_loss == b.s.value_loss && a.s.loss == b.s.loss &&
 			  a.s.value_clip == b.s.value_clip);

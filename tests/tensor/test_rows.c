@@ -139,8 +139,8 @@ Test(rows, value_head)
 			for (int j = 0; j < N; j++) {
 				y_ref[m] += (double)x[m * ld + j] * (double)w[j];
 				dw_ref[j] += (double)dy[m] * (double)x[m * ld + j];
-				dx_ref[m * ld + j] = (double)before[m * ld + j] +
-						     (double)dy[m] * (double)w[j];
+				dx_ref[m * ld + j] =
+					(double)before[m * ld + j] + (double)dy[m] * (double)w[j];
 			}
 		}
 		for (int k = 0; k < n; k++) {
