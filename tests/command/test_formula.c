@@ -103,7 +103,7 @@ Test(unit, lines)
 		 "values",
 		 "r_it: r_i + 0.5 u_i at the last token, 0 before it; u only in groups "
 		 "whose r are all equal",
-		 "PG 3.2"},
+		 "PG 4.2"},
 		{"advantage.center=critic critic.model=shared", "loss",
 		 "sum_it w_it l_it + 0.1 sum_it w_it y_it", ""},
 		{"advantage.center=critic critic.model=shared advantage.discount=0.5", "advantage",
