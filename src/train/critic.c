@@ -43,7 +43,6 @@ int ebb_stage_values(struct ebb_trial *t, struct ebb_err *err)
 	const struct ebb_store *s = &t->batch;
 	size_t stride = (size_t)(s->P + s->T + t->lab->task->n_cue + EBB_GOLD_MAX);
 
-	(void)err;
 	t->stage = STAGE_PREPARE;
 	if (!t->needs.critic || s->n == 0)
 		return NEXT;
@@ -64,7 +63,6 @@ int ebb_stage_values_done(struct ebb_trial *t, struct ebb_err *err)
 	const struct ebb_store *s = &t->batch;
 	size_t T = (size_t)s->T;
 
-	(void)err;
 	t->t_score += t->request.seconds;
 	for (int i = 0; i < s->n * s->G; i++) {
 		const double *wide = t->wide_value + (size_t)i * (T + 1);
@@ -126,14 +124,13 @@ int ebb_stage_critic_done(struct ebb_trial *t, struct ebb_err *err)
 {
 	double *m = t->update_reading.metric;
 
-	(void)err;
 	t->t_update += t->request.seconds;
 	ebb_weigh_values_finish(&t->mb, &m[EBB_M_CRITIC_LOSS], &m[EBB_M_CRITIC_CLIP]);
 	m[EBB_M_CRITIC_GRAD_NORM] = t->request.grad_norm;
 	t->stage = STAGE_UPDATE;
-	if (!isfinite(m[EBB_M_CRITIC_LOSS]) || !isfinite(t->request.grad_norm))
-		ebb_trial_diverge(t, isfinite(m[EBB_M_CRITIC_LOSS])
-					     ? "the critic's gradient norm is not finite"
-					     : "the critic's loss is not finite");
+	if (!isfinite(m[EBB_M_CRITIC_LOSS]))
+		return ebb_update_fail(t, "the critic's loss is not finite", err);
+	if (!isfinite(t->request.grad_norm))
+		return ebb_update_fail(t, "the critic's gradient norm is not finite", err);
 	return NEXT;
 }

@@ -73,7 +73,6 @@ int ebb_stage_inject(struct ebb_trial *t, struct ebb_err *err)
 	struct ebb_store *s = &t->fresh;
 	int n = 0;
 
-	(void)err;
 	t->stage = STAGE_ANSWER;
 	if (!t->needs.inject)
 		return NEXT;
@@ -108,7 +107,6 @@ int ebb_stage_inject_done(struct ebb_trial *t, struct ebb_err *err)
 	struct ebb_store *s = &t->fresh;
 	size_t T = (size_t)s->T, from = 0;
 
-	(void)err;
 	t->t_score += t->request.seconds;
 	for (int i = 0; i < s->n * s->G; i++) {
 		size_t to = (size_t)i * T, bytes = (size_t)s->length[i] * sizeof *s->logp;

@@ -155,6 +155,8 @@ void ebb_trial_diverge(struct ebb_trial *t, const char *cause);
 
 /* Deal the current mini-batch: members, rows of the pass, denominators. */
 int ebb_update_begin(struct ebb_trial *t, struct ebb_err *err);
+/* It went wrong: its row, the step's snapshot if one is due, and the end of the trial. */
+int ebb_update_fail(struct ebb_trial *t, const char *cause, struct ebb_err *err);
 
 /* ---- critic.c, inject.c ---- */
 

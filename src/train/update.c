@@ -228,6 +228,16 @@ static int write_update(struct ebb_trial *t, struct ebb_err *err)
 	return ebb_trial_row(t, EBB_AXIS_UPDATE, &t->update_reading, err);
 }
 
+int ebb_update_fail(struct ebb_trial *t, const char *cause, struct ebb_err *err)
+{
+	int rc = write_update(t, err);
+
+	if (rc == 0 && snapshot_due(t)) /* this step has no CLOSE */
+		rc = snapshot_write(t, err);
+	ebb_trial_diverge(t, cause);
+	return rc < 0 ? rc : NEXT;
+}
+
 /* Leave the request: forward, weigh and backward of the mini-batch, and the optimizer's step. */
 static void ask_update(struct ebb_trial *t)
 {
@@ -390,16 +400,14 @@ int ebb_stage_updated(struct ebb_trial *t, struct ebb_err *err)
 	}
 	m[EBB_M_RATIO_INJECTED] = w.ratio_injected;
 	m[EBB_M_UPDATE_SKIPPED] = 0;
+	if (!isfinite(w.loss) || !isfinite(t->request.grad_norm))
+		return ebb_update_fail(t,
+				       isfinite(w.loss) ? "the gradient norm is not finite"
+							: "the loss is not finite",
+				       err);
 	rc = write_update(t, err);
 	if (rc < 0)
 		return rc;
-	if (!isfinite(w.loss) || !isfinite(t->request.grad_norm)) {
-		if (snapshot_due(t)) /* this step has no CLOSE */
-			rc = snapshot_write(t, err);
-		ebb_trial_diverge(t, isfinite(w.loss) ? "the gradient norm is not finite"
-						      : "the loss is not finite");
-		return rc < 0 ? rc : NEXT;
-	}
 	next_update(t);
 	return NEXT;
 }

@@ -214,6 +214,24 @@ Test(critic, a_separate_trunk_is_separate)
 	rig_close(&critic);
 }
 
+/* A critic that is no longer a number ends the trial and says whose it was. */
+Test(critic, divergence_names_the_critic)
+{
+	struct rig r;
+	int64_t step;
+	const char *cause;
+
+	rig_open(&r, SEPARATE "reward.source=random");
+	cr_assert(run_to(&r, 1, STAGE_CRITIC_DONE));
+	r.bench.policy[ebb_trial_critic(r.t)].flat[0] = NAN;
+	ebb_weights_pack(&r.bench.policy[ebb_trial_critic(r.t)]);
+	cr_expect_not(run_to(&r, 2, REST));
+	cr_expect_eq(ebb_trial_status(r.t, &step, &cause), EBB_STATUS_DIVERGED);
+	cr_expect_eq(step, 1);
+	cr_expect_not_null(strstr(cause, "critic"), "%s", cause);
+	rig_close(&r);
+}
+
 /* The value after a truncated response's last token does not depend on what would come next. */
 Test(critic, bootstrap_is_the_value_of_the_last_state)
 {
@@ -316,6 +334,24 @@ Test(sampling, reference_rollouts_are_charged)
 		tokens += r.t->reference.length[i];
 	cr_expect_eq(r.t->tokens, tokens);
 	cr_expect_eq(r.t->rollouts, 4 * (4 + 3));
+	rig_close(&r);
+}
+
+/* The greedy baseline of a prompt is the reward of its greedy answer, charged like the others. */
+Test(sampling, greedy_baselines)
+{
+	struct rig r;
+
+	rig_open(&r, "advantage.center=greedy advantage.scale=none reward.source=random "
+		     "reward.scale=plus_minus_one");
+	cr_assert(run_to(&r, 0, STAGE_UPDATED));
+	cr_expect_eq(r.t->rollouts, 4 * (4 + 1));
+	for (int i = 0; i < 4; i++) {
+		cr_expect_eq(r.t->batch.baseline[i], r.t->greedy.shaped[i]);
+		for (int g = 0; g < 4; g++)
+			cr_expect_eq(r.t->batch.advantage[(i * 4 + g) * r.t->batch.T],
+				     r.t->batch.shaped[i * 4 + g] - r.t->greedy.shaped[i]);
+	}
 	rig_close(&r);
 }
 
