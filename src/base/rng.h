@@ -29,6 +29,7 @@ enum ebb_stream {
 	EBB_STREAM_BOOTSTRAP = 10,    /* resampling in the analysis                         */
 	EBB_STREAM_REFERENCE = 11,    /* rollouts of the base policy for static baselines   */
 	EBB_STREAM_PROBE = 12,	      /* probe states of the entropy change: slot           */
+	EBB_STREAM_INJECT = 13,	      /* stored trajectories of prompts: step, round, slot  */
 	EBB_STREAM_TEST = 255,
 };
 

@@ -62,7 +62,7 @@ static void say_alpha(struct ebb_formula *s)
 /* Does every token of a response have the same advantage? */
 static const char *advantage_symbol(const struct ebb_options *o)
 {
-	return o->advantage.discount < 1 || has_score(o) ||
+	return o->advantage.discount < 1 || o->advantage.center == EBB_CENTER_CRITIC || has_score(o) ||
 			       (ebb_formula_kl_in_reward(o) && o->kl.reward_group == EBB_KL_OUTSIDE)
 		       ? "A_it"
 		       : "A_i";
@@ -94,6 +94,8 @@ static void say_loss(struct ebb_formula *s)
 	}
 	if (o->kl_old.coef > 0)
 		SAY(s, " + %.10g sum_it w_it q_it", o->kl_old.coef);
+	if (o->critic.model == EBB_CRITIC_SHARED && o->critic.coef > 0)
+		SAY(s, " + %.10g sum_it w_it y_it", o->critic.coef);
 	if (ebb_weighs_entropy(o) && o->entropy.grad != EBB_GRAD_SCORE_ONLY) {
 		SAY(s, o->entropy.form == EBB_FORM_MINIMISE ? " + " : " - ");
 		say_alpha(s);
@@ -137,7 +139,9 @@ static void say_ratio(struct ebb_formula *s)
 	SAY(s,
 	    "; no gradient beyond exp(+-%.10g)\nold: under the weights at the start of the step%s",
 	    clamp, carry ? " that drew the group" : "");
-	if (o->train.epochs * o->train.minibatches == 1 && !carry)
+	if (ebb_formula_injects(o))
+		SAY(s, "; of a stored trajectory: under the reference policy");
+	if (o->train.epochs * o->train.minibatches == 1 && !carry && !ebb_formula_injects(o))
 		SAY(s, "; one update a step: every ratio is exactly 1 and no clip acts");
 	CITE(s, "PG 2 ");
 	ebb_formula_cite(s, "ratio.level");
@@ -506,6 +510,7 @@ void ebb_formula_add(struct ebb_page *page, const struct ebb_options *o, int lim
 	ebb_formula_group(&s);
 	ebb_formula_info(&s);
 	ebb_formula_kl_reward(&s, EBB_KL_INSIDE);
+	ebb_formula_values(&s);
 	ebb_formula_advantage(&s);
 	ebb_formula_kl_reward(&s, EBB_KL_OUTSIDE);
 	say_ratio(&s);
@@ -516,6 +521,7 @@ void ebb_formula_add(struct ebb_page *page, const struct ebb_options *o, int lim
 	say_weight(&s);
 	ebb_formula_kl_loss(&s);
 	ebb_formula_kl_old(&s);
+	ebb_formula_value_loss(&s);
 	say_entropy(&s);
 	say_score(&s);
 	say_control(&s);

@@ -138,6 +138,7 @@ static void say_quotient(struct ebb_formula *s, const char *x, bool known)
 	SAY(s, "%s_i", x);
 	switch (o->advantage.center) {
 	case EBB_CENTER_NONE:
+	case EBB_CENTER_CRITIC: /* its line is another, ebb_formula_gae */
 		break;
 	case EBB_CENTER_BATCH:
 		SAY(s, " - mean(%s)", x);
@@ -229,10 +230,33 @@ static void say_baseline(struct ebb_formula *s)
 	if (o->advantage.center == EBB_CENTER_GREEDY)
 		SAY(s, "the r of the greedy response to the prompt");
 	else
-		SAY(s, "the mean r of %" PRId64 " responses of the base policy to the prompt",
-		    o->advantage.reference_samples);
+		SAY(s, "the mean r of %" PRId64 " responses of the %s policy to the prompt",
+		    o->advantage.reference_samples,
+		    o->advantage.refresh > 0 ? "reference" : "base");
 	if (mixed)
 		SAY(s, ", plus %.10g mean_g(u)", o->info.coef);
+}
+
+/* The policy behind the static baseline, and the prompts it sorts out. PG 4.7. */
+static void say_reference(struct ebb_formula *s)
+{
+	const struct ebb_options *o = s->o;
+
+	if (o->advantage.center != EBB_CENTER_STATIC)
+		return;
+	if (o->advantage.refresh > 0)
+		SAY(s,
+		    "\nreference policy: the base; every %" PRId64
+		    " steps the current one takes its place",
+		    o->advantage.refresh);
+	if (o->advantage.acc0 == EBB_ACC0_DROP)
+		SAY(s, "\nprompts without a right one among these responses are dropped");
+	if (o->advantage.acc0 == EBB_ACC0_INJECT)
+		SAY(s, "\nprompts without a right one among these responses: a demonstration that "
+		       "the verifier rewards replaces one response; where there is none, they are "
+		       "dropped");
+	if (o->advantage.acc0 != EBB_ACC0_KEEP && o->advantage.acc1 == EBB_ACC1_DROP)
+		SAY(s, "\nprompts with right ones alone are dropped");
 }
 
 static void say_statistics(struct ebb_formula *s)
@@ -269,15 +293,20 @@ void ebb_formula_advantage(struct ebb_formula *s)
 {
 	const struct ebb_options *o = s->o;
 
-	say_joined(s);
-	say_baseline(s);
-	say_statistics(s);
-	CITE(s, "PG 3.3 ");
-	ebb_formula_cite(s, "advantage.center");
-	CITE(s, ", ");
-	ebb_formula_cite(s, "advantage.scale");
-	if (o->advantage.discount < 1)
-		CITE(s, "; PG 4.1");
+	if (o->advantage.center == EBB_CENTER_CRITIC) {
+		ebb_formula_gae(s);
+	} else {
+		say_joined(s);
+		say_baseline(s);
+		say_reference(s);
+		say_statistics(s);
+		CITE(s, "PG 3.3 ");
+		ebb_formula_cite(s, "advantage.center");
+		CITE(s, ", ");
+		ebb_formula_cite(s, "advantage.scale");
+		if (o->advantage.discount < 1)
+			CITE(s, "; PG 4.1");
+	}
 	if (has_info(o)) {
 		CITE(s, "; EI 4.6 ");
 		ebb_formula_cite(s, "info.combine");

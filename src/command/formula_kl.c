@@ -68,9 +68,16 @@ void ebb_formula_kl_reward(struct ebb_formula *s, enum ebb_kl_reward_group where
 {
 	const struct ebb_options *o = s->o;
 
-	if (!ebb_formula_kl_in_reward(o) || o->kl.reward_group != where)
+	const bool critic = o->advantage.center == EBB_CENTER_CRITIC;
+
+	/* a critic takes every token's own penalty, whatever the group */
+	if (!ebb_formula_kl_in_reward(o) || (critic ? EBB_KL_INSIDE : o->kl.reward_group) != where)
 		return;
-	if (o->kl.reward_group == EBB_KL_INSIDE) {
+	if (critic) {
+		SAY(s, "r_it -= ");
+		ebb_formula_kl_coef(s);
+		SAY(s, " k_it, at every token\n");
+	} else if (o->kl.reward_group == EBB_KL_INSIDE) {
 		SAY(s, "r_i -= ");
 		ebb_formula_kl_coef(s);
 		SAY(s, " sum_t k_it, before the group's statistics\n");
@@ -86,8 +93,11 @@ void ebb_formula_kl_reward(struct ebb_formula *s, enum ebb_kl_reward_group where
 	say_reference(s);
 	CITE(s, "PG 3.4 ");
 	ebb_formula_cite(s, "kl.estimator");
-	CITE(s, ", reward, ");
-	ebb_formula_cite(s, "kl.reward_group");
+	CITE(s, ", reward");
+	if (!critic) {
+		CITE(s, ", ");
+		ebb_formula_cite(s, "kl.reward_group");
+	}
 	ebb_formula_put(s, "kl in reward");
 }
 

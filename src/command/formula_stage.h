@@ -30,12 +30,22 @@ static inline bool ebb_formula_kl_in_reward(const struct ebb_options *o)
 	return o->kl.place == EBB_KL_REWARD && o->kl.coef > 0;
 }
 
+static inline bool ebb_formula_injects(const struct ebb_options *o)
+{
+	return o->advantage.center == EBB_CENTER_STATIC && o->advantage.acc0 == EBB_ACC0_INJECT;
+}
+
 /* formula_kl.c: the coefficient inside a sum, and the lines; kl_reward puts one only where
  * kl.reward_group is this. */
 void ebb_formula_kl_coef(struct ebb_formula *s);
 void ebb_formula_kl_reward(struct ebb_formula *s, enum ebb_kl_reward_group where);
 void ebb_formula_kl_loss(struct ebb_formula *s);
 void ebb_formula_kl_old(struct ebb_formula *s);
+
+/* formula_critic.c; gae writes the advantage and leaves the line to its caller */
+void ebb_formula_values(struct ebb_formula *s);
+void ebb_formula_gae(struct ebb_formula *s);
+void ebb_formula_value_loss(struct ebb_formula *s);
 
 /* formula_advantage.c: from the verifier's reward to the advantage */
 void ebb_formula_reward(struct ebb_formula *s);

@@ -168,8 +168,11 @@ static void add_passes(struct ebb_sheet *s)
 
 	ebb_objective_needs(s->o, &needs);
 	if (needs.reference_samples > 0)
-		add_pass(&text, "sampling: %d responses of the base policy to every prompt drawn",
-			 needs.reference_samples);
+		add_pass(&text, "sampling: %d responses of the %s policy to every prompt drawn",
+			 needs.reference_samples,
+			 s->o->advantage.refresh > 0 ? "reference" : "base");
+	if (needs.inject)
+		add_pass(&text, "forward: the reference policy on every stored trajectory");
 	if (needs.greedy)
 		add_pass(&text, "sampling: a greedy response to every prompt drawn");
 	if (needs.answer)
@@ -183,6 +186,11 @@ static void add_passes(struct ebb_sheet *s)
 		add_pass(&text, "forward: old, the trainer's log-probabilities of every response");
 	if (needs.ref_logp)
 		add_pass(&text, "forward: the reference policy on every response trained on");
+	if (needs.critic)
+		add_pass(&text, "forward: the values of every response trained on%s",
+			 s->o->critic.model == EBB_CRITIC_SEPARATE
+				 ? "\nforward and backward: the critic in every update"
+				 : "");
 	if (needs.exact_kl)
 		add_pass(&text,
 			 "forward: the reference policy in every update, over the vocabulary");

@@ -252,6 +252,7 @@ static int read_snapshot(struct ebb_shown *s, const char *step, struct ebb_err *
 				return ebb_err_set(err, EBB_EFORMAT,
 						   "'snapshot/start' has %g in a row of %d tokens",
 						   s->start[i], s->width);
+		s->value = take(s, "snapshot/value", row, 2, cell, &absent);
 		/* records of earlier versions do without */
 		s->clip = take(s, "snapshot/clip", row, 2, cell, &absent);
 		if (ebb_run_read(s->run, s->arm, s->seed, "snapshot/logit_histogram", &a,
@@ -275,6 +276,7 @@ static void shown_release(struct ebb_shown *s)
 	free(s->entropy);
 	free(s->advantage);
 	free(s->reward);
+	free(s->value);
 	free(s->clip);
 	free(s->histogram);
 }
@@ -357,6 +359,10 @@ static void put_response(const struct ebb_shown *s, int i, struct ebb_buf *out)
 		ebb_json_number(out, s->logp[c]);
 		ebb_buf_puts(out, ",\"advantage\":");
 		ebb_json_number(out, s->advantage[c]);
+		if (s->value) {
+			ebb_buf_puts(out, ",\"value\":");
+			ebb_json_number(out, s->value[c]);
+		}
 		if (s->clip)
 			ebb_buf_printf(out, ",\"clip\":\"%s\"}", clip_word(s->clip[c]));
 		else

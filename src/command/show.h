@@ -21,6 +21,7 @@ struct ebb_shown {
 	double *start; /* first response token; NaN: no response here (R)        */
 	double *logp, *entropy, *advantage; /*                             (R, T)     */
 	double *reward;                     /*                             (R)        */
+	double *value;     /* the critic's; null: there is none           (R, T)     */
 	double *clip;      /* enum ebb_clip_mark; null: not recorded      (R, T)     */
 	double *histogram; /* of raw logits; null: not recorded           (bins)     */
 	int n_bins;

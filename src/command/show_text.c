@@ -209,6 +209,12 @@ static void put_rows(const struct page *p, int i, int first, int end, bool varie
 			put_number(p, s->advantage[cell_at(s, i, t)], "%+.2f");
 		row_end(p);
 	}
+	if (s->value) {
+		row_begin(p, "V");
+		for (int t = first; t < end; t++)
+			put_number(p, s->value[cell_at(s, i, t)], "%+.2f");
+		row_end(p);
+	}
 	if (!s->clip)
 		return;
 	row_begin(p, "clip");
@@ -243,6 +249,7 @@ static bool same_response(const struct ebb_shown *s, int i, int j)
 		if (token_at(s, i, (int)s->start[i] + t) != token_at(s, j, (int)s->start[j] + t) ||
 		    s->logp[a] != s->logp[b] || s->entropy[a] != s->entropy[b] ||
 		    s->advantage[a] != s->advantage[b] ||
+		    (s->value && s->value[a] != s->value[b]) ||
 		    (s->clip && clip_sign(s->clip[a])[0] != clip_sign(s->clip[b])[0]))
 			return false;
 	}
@@ -372,6 +379,10 @@ static void put_legend(const struct page *p)
 	put_text(p, "logp", BOLD, "log-probability of the token, nats");
 	put_text(p, "A", BOLD,
 		 "advantage; beside the reward where all tokens of a response have the same");
+	if (p->s->value)
+		put_text(p, "V", BOLD,
+			 "the critic's value of the state the token was drawn from, before the "
+			 "step's updates");
 	put_text(p, "clip", BOLD,
 		 p->s->clip
 			 ? ". passed, v cut at the lower limit, ^ at the upper, d at the dual; x "

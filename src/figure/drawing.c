@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include "analysis/table.h"
 #include "figure/gnuplot.h"
 #include "figure/latex.h"
 

@@ -29,6 +29,10 @@ void ebb_block_add(struct ebb_block *b, const struct ebb_net *net, int capacity,
 		ebb_arena_add(arena, piece[i].where, n * piece[i].a_row, sizeof(float));
 	if (m->qk_norm)
 		ebb_arena_add(arena, &b->dqk, n * net->QK, sizeof(float));
+	if (m->value) {
+		ebb_arena_add(arena, &b->value, n, sizeof(float));
+		ebb_arena_add(arena, &b->w_value, n, sizeof(float));
+	}
 	ebb_arena_add(arena, &b->attn_scratch, scratch, sizeof(float));
 	ebb_arena_add(arena, &b->first, n + 1, sizeof(int));
 	ebb_arena_add(arena, &b->token, n, sizeof(int32_t));
@@ -195,7 +199,15 @@ static void layer_qkv_bwd(struct ebb_block *b, const struct ebb_weights *w, int 
 			 b->dnorm, m->C, b->dx, m->C, 1, grad + at->attn_norm.flat);
 }
 
-void ebb_block_backward(struct ebb_block *b, const struct ebb_weights *w, float *grad,
+void ebb_block_values(struct ebb_block *b, const struct ebb_weights *w)
+{
+	const struct ebb_net *net = b->net;
+
+	net->ops->value_fwd(b->R, net->m.C, b->norm, net->m.C, w->flat + net->value.flat,
+			    w->flat + net->value_bias.flat, b->value);
+}
+
+void ebb_block_backward(struct ebb_block *b, const struct ebb_weights *w, bool value, float *grad,
 			float *grad_head)
 {
 	const struct ebb_net *net = b->net;
@@ -206,6 +218,9 @@ void ebb_block_backward(struct ebb_block *b, const struct ebb_weights *w, float 
 	ops->gemm_tn(b->R, C, V, b->logits, V, b->norm, C, grad_head, C);
 	ops->gemm(b->R, C, V, b->logits, V, w->panel + net->head.panels.backward, b->dnorm, C, NULL,
 		  NULL);
+	if (value)
+		ops->value_bwd(b->R, C, b->norm, C, w->flat + net->value.flat, b->w_value, b->dnorm,
+			       C, grad + net->value.flat, grad + net->value_bias.flat);
 	ops->rmsnorm_bwd(b->R, 1, C, b->out, C, w->flat + net->final_norm.flat, b->rstd, b->dnorm,
 			 C, dlast_x, C, 0, grad + net->final_norm.flat);
 	layer_out_bwd(b, w, last, b->R, b->last_att, dlast_x, dlast_att, grad);

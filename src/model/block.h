@@ -34,11 +34,13 @@ struct ebb_block {
 	float *out, *norm, *rstd;              /* final residual stream, normed (R, C) (R, C) (R) */
 	float *logits, *ref;                   /* of the policy and the reference (R, V) */
 	float *logp, *entropy, *kl, *logp_ref; /* (R) */
+	float *value;                          /* with the value head (R) */
 	float *moment, *stat;                  /* (R, 4) */
 	float *scratch_row;                    /* results nobody wants (R, 6) */
 
 	/* The backward pass. */
 	float *w_logp, *w_entropy, *w_kl; /* (R) */
+	float *w_value;                   /* with the value head (R) */
 	float *dx;                        /* (M, C) */
 	float *dnorm;                     /* (M, C) */
 	float *dhidden, *dgate_up;        /* (M, F) (M, 2F) */
@@ -58,8 +60,11 @@ int ebb_block_fill(struct ebb_block *b, const struct ebb_row *row, int n);
 
 /* Logits of all judged positions. keep: leave what the backward pass needs. */
 void ebb_block_forward(struct ebb_block *b, const struct ebb_weights *w, bool keep, float *logits);
-/* From dL/dlogits in b->logits: add the gradients to grad, that of the head to grad_head. */
-void ebb_block_backward(struct ebb_block *b, const struct ebb_weights *w, float *grad,
+/* Values of all judged positions from the forward pass that was just made, in b->value. */
+void ebb_block_values(struct ebb_block *b, const struct ebb_weights *w);
+/* From dL/dlogits in b->logits and, where value is set, dL/dV in b->w_value: add the gradients to
+ * grad, that of the head to grad_head. */
+void ebb_block_backward(struct ebb_block *b, const struct ebb_weights *w, bool value, float *grad,
 			float *grad_head);
 
 #endif

@@ -135,6 +135,8 @@ static void results_store(const struct ebb_block *b, const struct ebb_pass *pass
 		for (int t = pass->row[i].start; t < pass->row[i].length; t++, at++, r++) {
 			pass->logp[at] = b->logp[r];
 			pass->entropy[at] = b->entropy[r];
+			if (pass->value != NULL)
+				pass->value[at] = b->value[r];
 			if (pass->ref != NULL && pass->kl != NULL)
 				pass->kl[at] = b->kl[r];
 			if (pass->ref != NULL && pass->logp_ref != NULL)
@@ -190,6 +192,8 @@ static void coefficients_load(struct ebb_block *b, const struct ebb_pass *pass, 
 			b->w_logp[r] = (float)pass->w_logp[at];
 			b->w_entropy[r] = pass->w_entropy ? (float)pass->w_entropy[at] : 0.0F;
 			b->w_kl[r] = pass->w_kl ? (float)pass->w_kl[at] : 0.0F;
+			if (pass->w_value != NULL)
+				b->w_value[r] = (float)pass->w_value[at];
 		}
 	}
 }
@@ -209,6 +213,8 @@ static void block_judge(struct ebb_block *b, const struct job *job)
 				      b->scratch_row, NULL, NULL, b->scratch_row + b->R);
 	}
 	ebb_block_forward(b, job->w, job->grad != NULL, b->logits);
+	if (pass->value != NULL)
+		ebb_block_values(b, job->w);
 	ops->head_fwd(b->R, V, b->logits, V, b->target, tau, ref ? b->ref : NULL, b->logp,
 		      b->entropy, ref ? b->kl : NULL, pass->moment != NULL ? b->moment : NULL,
 		      b->stat);
@@ -237,7 +243,7 @@ static void rows_run(struct ebb_block *b, const struct job *job, int first, int 
 						   (float)pass->tau, pass->ref ? b->ref : NULL,
 						   b->stat, b->w_logp, b->w_entropy,
 						   pass->ref ? b->w_kl : NULL, b->logits);
-				ebb_block_backward(b, job->w, grad,
+				ebb_block_backward(b, job->w, pass->w_value != NULL, grad,
 						   net->m.tied ? grad + net->layout->n_floats
 							       : grad + net->head.flat);
 			}
@@ -255,10 +261,18 @@ static void score_item(void *ctx, int item, int worker)
 		 (int)((item + 1) * n / job->n_items), NULL);
 }
 
+static void value_check(const struct ebb_engine *e, const struct ebb_pass *pass)
+{
+	if ((pass->value != NULL || pass->w_value != NULL) && !e->net.m.value)
+		EBB_BUG("a pass asks for values of a policy without a value head");
+}
+
 void ebb_pass_score(struct ebb_engine *e, const struct ebb_weights *w, struct ebb_pass *pass)
 {
 	int threads = ebb_pool_size(e->pool);
 	struct job job = {.e = e, .w = w, .pass = pass};
+
+	value_check(e, pass);
 
 	/* A few items a thread even out the load; more would cut blocks short. */
 	job.n_items = threads == 1 ? 1 : 4 * threads;
@@ -302,6 +316,7 @@ void ebb_pass_grad(struct ebb_engine *e, const struct ebb_weights *w, struct ebb
 	const struct ebb_model *m = &e->net.m;
 	struct job job = {.e = e, .w = w, .pass = pass, .grad = grad};
 
+	value_check(e, pass);
 	if (pass->w_logp == NULL)
 		EBB_BUG("a gradient pass without w_logp");
 	if (pass->w_kl != NULL && pass->ref == NULL)

@@ -27,7 +27,7 @@ static void spec_fill(struct spec spec[N_SPECS], const struct ebb_model *m)
 	/* The letters of tensors.def. */
 	const int64_t V = m->V, C = m->C, D = m->D, F = m->F;
 	const int64_t Q = (int64_t)m->NH * D, KV = (int64_t)m->NKV * D;
-	const bool qkv_bias = m->qkv_bias, qk_norm = m->qk_norm, tied = m->tied;
+	const bool qkv_bias = m->qkv_bias, qk_norm = m->qk_norm, tied = m->tied, value = m->value;
 
 #define EBB_TENSOR(name_, scope_, rows_, cols_, init_, decay_, condition_)                         \
 	spec[SPEC_##name_] = (struct spec){                                                        \

@@ -18,6 +18,7 @@
 struct ebb_model {
 	int V, T, C, NH, NKV, D, F, L;
 	bool qkv_bias, qk_norm, tied;
+	bool value; /* a value head beside the head over the vocabulary: a critic's V */
 	double rope_theta;
 	float norm_eps; /* 1e-6 */
 };
@@ -57,6 +58,9 @@ void ebb_weights_draw(struct ebb_weights *w, uint64_t seed);
 /* Must follow every change of flat. */
 void ebb_weights_pack(struct ebb_weights *w);
 void ebb_weights_copy(struct ebb_weights *to, const struct ebb_weights *from); /* packs */
+/* The same between layouts that differ in the value head alone: what `from` lacks becomes 0, what
+ * `to` lacks is left out. */
+void ebb_weights_adopt(struct ebb_weights *to, const struct ebb_weights *from);
 void ebb_weights_release(struct ebb_weights *w);
 
 /* Moments of AdamW. */
@@ -106,7 +110,7 @@ struct ebb_row {
  * weigh, for ebb_pass_grad: called once for every range of rows after their results stand and
  * before their backward pass, possibly from several threads, each row exactly once; it must fill
  * the w_* entries of exactly these rows from those rows' results. Null: w_* are given beforehand.
- * A null w_entropy or w_kl means zero.
+ * A null w_entropy, w_kl or w_value means zero.
  */
 struct ebb_pass {
 	const struct ebb_row *row;
@@ -115,6 +119,8 @@ struct ebb_pass {
 	double *logp, *entropy; /* nats                                  (n, stride)    */
 	double *kl;             /* exact KL(pi || ref), needs ref        (n, stride)    */
 	double *logp_ref;       /* of the drawn token, needs ref         (n, stride)    */
+	double *value;          /* V of the state the token is drawn from, needs the value head
+				 *                                       (n, stride)    */
 	double *moment;         /* mean and central moments 2..4 of raw logits (n, stride, 4) */
 	float *logits;          /* raw logits, (n, stride, V)                                  */
 	double *logit;          /* raw logit of the response token       (n, stride)    */
@@ -122,6 +128,7 @@ struct ebb_pass {
 				 * (n, EBB_LOGIT_BINS)                                        */
 	const struct ebb_weights *ref; /* null: no reference                                   */
 	double *w_logp, *w_entropy, *w_kl; /* dL/dlogp, dL/dH, dL/dKL           (n, stride)    */
+	double *w_value;                   /* dL/dV                             (n, stride)    */
 	void (*weigh)(void *ctx, int first, int count);
 	void *ctx;
 };

@@ -139,6 +139,24 @@ void ebb_weights_copy(struct ebb_weights *to, const struct ebb_weights *from)
 	ebb_weights_pack(to);
 }
 
+void ebb_weights_adopt(struct ebb_weights *to, const struct ebb_weights *from)
+{
+	for (int i = 0; i < to->layout->n_tensors; i++) {
+		const struct ebb_tensor *t = &to->layout->tensor[i];
+		const struct ebb_tensor *s = ebb_layout_find(from->layout, t->name, t->layer);
+		const size_t n = (size_t)t->rows * (size_t)t->cols;
+
+		if (s != NULL && (s->rows != t->rows || s->cols != t->cols))
+			EBB_BUG("tensor '%s' is %d x %d here and %d x %d there", t->name, t->rows,
+				t->cols, s->rows, s->cols);
+		if (s != NULL)
+			memcpy(to->flat + t->offset, from->flat + s->offset, n * sizeof *to->flat);
+		else
+			memset(to->flat + t->offset, 0, n * sizeof *to->flat);
+	}
+	ebb_weights_pack(to);
+}
+
 void ebb_weights_release(struct ebb_weights *w)
 {
 	free(w->flat);

@@ -1,5 +1,6 @@
 /* Shaped rewards -> advantages of one rollout batch, in the order of PG 1: KL in the reward, centre
- * and scale, return-to-go, whitening, overlong filter, statistics. */
+ * and scale, return-to-go or, with a critic, generalised advantages, whitening, overlong filter,
+ * statistics. */
 #include <math.h>
 #include <stdlib.h>
 #include "objective/covariance.h"
@@ -175,6 +176,69 @@ static void fill_row(const struct work *w, const struct ebb_options *o, struct e
 		b->advantage[at + t] = A;
 		discount *= o->advantage.discount;
 	}
+}
+
+/* Both rewards at the last token, less the KL penalty at every token: what a critic sees. PG 3.2,
+ * 4.2. There is no group to normalise by, so that the rewards are added as they are. */
+static void token_rewards(const struct work *w, const struct ebb_options *o,
+			  const struct ebb_batch *b, double kl_coef, double *reward)
+{
+	for (int i = 0; i < b->R; i++) {
+		const size_t at = (size_t)i * b->T;
+		bool last = true;
+		double r = w->plan.external * b->shaped[i];
+
+		if (w->plan.coef > 0.0 && ebb_info_used(o, w->differs[b->group[i]]))
+			r += w->plan.coef * b->info[i];
+		for (int t = b->T - 1; t >= 0; t--) {
+			if (!b->mask[at + t])
+				continue;
+			reward[at + t] = last ? r : 0.0;
+			if (w->k)
+				reward[at + t] -= kl_coef * w->k[at + t];
+			last = false;
+		}
+	}
+}
+
+static void fill_values(const struct work *w, const struct ebb_options *o, struct ebb_batch *b,
+			double kl_coef)
+{
+	double *reward = reals((size_t)b->R * b->T), *A = reals((size_t)b->R * b->T);
+
+	token_rewards(w, o, b, kl_coef, reward);
+	ebb_gae(o, b, reward, A);
+	for (int i = 0; o->advantage.center == EBB_CENTER_CRITIC && i < b->R; i++)
+		for (int t = 0; t < b->T; t++)
+			b->advantage[(size_t)i * b->T + t] =
+				w->counted[i] ? A[(size_t)i * b->T + t] : 0.0;
+	free(A);
+	free(reward);
+}
+
+/* Over the tokens that whitening is about to see. */
+static double spread_raw(const struct work *w, const struct ebb_batch *b)
+{
+	double sum = 0.0, square = 0.0;
+	int64_t n = 0;
+
+	for (int pass = 0; pass < 2; pass++)
+		for (int i = 0; i < b->R; i++)
+			for (int t = 0; w->counted[i] && t < b->T; t++) {
+				const size_t at = (size_t)i * b->T + t;
+				const double mean = n > 0 ? sum / (double)n : 0.0;
+
+				if (!b->mask[at])
+					continue;
+				if (pass == 0) {
+					sum += b->advantage[at];
+					n++;
+				} else {
+					square += (b->advantage[at] - mean) *
+						  (b->advantage[at] - mean);
+				}
+			}
+	return sqrt(square / (double)n);
 }
 
 void ebb_whiten(double *A, const unsigned char *mask, const bool *counted, int R, int T, int ddof)
@@ -381,17 +445,26 @@ static double floored_share(const struct ebb_options *o, const struct ebb_batch 
 void ebb_objective_prepare(const struct ebb_options *o, struct ebb_batch *b, double kl_coef,
 			   struct ebb_prepare_stats *stats)
 {
+	const bool critic = o->critic.model != EBB_CRITIC_NONE;
+	double std_raw = NAN;
 	struct work w;
 
 	work_init(&w, o, b);
 	join_rewards(&w, o, b, kl_coef);
-	for (int i = 0; i < b->R; i++)
+	for (int i = 0; i < b->R && o->advantage.center != EBB_CENTER_CRITIC; i++)
 		fill_row(&w, o, b, kl_coef, i);
+	if (critic)
+		fill_values(&w, o, b, kl_coef);
+	if (o->advantage.scale == EBB_SCALE_WHITEN)
+		std_raw = spread_raw(&w, b);
 	if (o->advantage.scale == EBB_SCALE_WHITEN)
 		ebb_whiten(b->advantage, b->mask, w.counted, b->R, b->T,
 			   (int)o->advantage.std_ddof);
 	if (stats) {
-		*stats = (struct ebb_prepare_stats){0};
+		*stats = (struct ebb_prepare_stats){.adv_std_raw = std_raw,
+						    .value_mean = NAN,
+						    .return_mean = NAN,
+						    .explained_variance = NAN};
 		stats->floored_frac = floored_share(o, b);
 	}
 	for (int i = 0; i < b->R; i++)
@@ -403,6 +476,8 @@ void ebb_objective_prepare(const struct ebb_options *o, struct ebb_batch *b, dou
 		group_stats(&w, o, b, stats);
 		row_stats(&w, o, b, kl_coef, stats);
 		token_stats(o, b, stats);
+		if (critic)
+			ebb_value_stats(b, stats);
 	}
 	work_release(&w);
 }

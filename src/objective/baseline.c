@@ -56,6 +56,7 @@ static void fill_row(const struct ebb_options *o, const struct spread *group,
 	}
 	switch (o->advantage.center) {
 	case EBB_CENTER_NONE:
+	case EBB_CENTER_CRITIC: /* its baseline is the value of a token, gae.c */
 		break;
 	case EBB_CENTER_BATCH:
 		b = batch->mean;

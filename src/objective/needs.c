@@ -14,6 +14,9 @@ void ebb_objective_needs(const struct ebb_options *o, struct ebb_needs *needs)
 	if (o->advantage.center == EBB_CENTER_STATIC)
 		needs->reference_samples = (int)o->advantage.reference_samples;
 	needs->greedy = o->advantage.center == EBB_CENTER_GREEDY;
+	needs->critic = o->critic.model != EBB_CRITIC_NONE;
+	needs->inject =
+		o->advantage.center == EBB_CENTER_STATIC && o->advantage.acc0 == EBB_ACC0_INJECT;
 	needs->batch_scope =
 		o->loss.policy == EBB_POLICY_CLIP_COV || o->loss.policy == EBB_POLICY_KL_COV;
 	needs->pool = needs->batch_scope && o->covariance.scope == EBB_SCOPE_ROLLOUT_BATCH;

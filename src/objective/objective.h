@@ -1,7 +1,7 @@
 /*
  * An algorithm only weighs tokens: from rewards and log-probabilities it makes one coefficient for
- * every response token, w_logp = dL/dlogp, w_entropy = dL/dH, w_kl = dL/dKL. Three steps, pure
- * functions over host arrays; no model, device or file is known here.
+ * every response token, w_logp = dL/dlogp, w_entropy = dL/dH, w_kl = dL/dKL, and with a critic
+ * w_value = dL/dV. Three steps, pure functions over host arrays; no model, device or file is known here.
  *
  *   needs     which extra passes the options ask for
  *   prepare   once a rollout batch: shaped rewards, kept groups, advantages
@@ -26,11 +26,14 @@ struct ebb_needs {
 	bool exact_kl;	    /* KL over the vocabulary inside the gradient pass (kl.estimator=full) */
 	bool answer;	    /* log-likelihood of the gold answer after the chain               */
 	bool answer_prior;  /* the same without the chain (info.norm=gain_*)                    */
-	int reference_samples; /* rollouts of the base policy a prompt; 0: none                 */
+	int reference_samples; /* rollouts of the static baseline's policy a prompt; 0: none    */
 	bool greedy;	    /* one greedy response a prompt                                    */
 	bool batch_scope;	    /* ebb_weigh_select before the rows of an update           */
 	bool pool;		    /* which chooses among all rows of the batch               */
 	bool logit;		    /* and it wants the raw logits of the drawn tokens         */
+	bool critic;	    /* V of every token under the critic, and after truncated responses
+			     * with critic.bootstrap=value                             */
+	bool inject;	    /* stored trajectories for prompts the reference policy fails on   */
 	bool old_pass;	    /* old must be recomputed by the trainer: the sampler is not exact */
 };
 
@@ -55,6 +58,12 @@ struct ebb_batch {
 	const double *info;	     /* information reward rho, EI 4.6        (R)    caller; may be null */
 	const double *baseline;	     /* static or greedy baseline, in units of shaped (n_groups) caller;
 				      * null unless advantage.center asks for it                   */
+	const double *value;	     /* V of the state before each token, before the updates (R,T)
+				      * caller; null: no critic                                    */
+	const double *value_end;     /* V of the state after the last token   (R)    caller; null unless
+				      * critic.bootstrap asks for it                               */
+	const bool *injected;	     /* a stored trajectory of another policy (R)    caller; may be null */
+	double *target;		     /* what V is fitted to                   (R,T)  prepare, with value */
 	double *shaped;		     /* reward after scale, truncation rule, overlong (R) shape    */
 	double *advantage;	     /* A                                     (R,T)  prepare       */
 };
@@ -62,6 +71,8 @@ struct ebb_batch {
 struct ebb_prepare_stats {
 	double shaped_mean;		     /* after KL in the reward too                 */
 	double adv_mean, adv_std, adv_zero_frac; /* over masked tokens                     */
+	double adv_std_raw;		     /* before whitening; NaN without it               */
+	double value_mean, return_mean, explained_variance; /* NaN without a critic           */
 	double degenerate_frac, degenerate_pred, all_correct_frac, all_wrong_frac; /* of groups */
 	double info_mean, info_std, info_only_frac; /* NaN without info                    */
 	double cov_positive, cov_top[5]; /* share of tokens with a positive one; mean of the largest
@@ -108,6 +119,9 @@ struct ebb_weigh_stats {
 	double token_kept;			     /* share left to the policy term; NaN: no mask */
 	double n_tokens, n_rows;		     /* N and S of the mini-batch                 */
 	double kl_old_loss;			     /* before kl_old.coef                        */
+	double value_loss, value_clip;		     /* before critic.coef; share of masked tokens;
+						      * NaN where no values were weighed       */
+	double ratio_injected;			     /* mean over tokens of injected rows; NaN: none */
 	double log_ratio_abs_max, neg_logp_mean, adv_zero_frac;
 	double old_floored, ref_floored, kl_log_clamped; /* counts; old_floored: old or roll      */
 };
@@ -142,7 +156,9 @@ struct ebb_minibatch {
 	const double *kl;	/* exact KL; may be null                    (n, stride)         */
 	const double *pool_logp, *pool_logit; /* of all rows; needs.pool           (R, T)         */
 	const double *logit;	/* raw logit of the token; null unless needs.logit (n, stride)  */
+	const double *value;	/* V of the critic; null: no value loss     (n, stride)         */
 	double *w_logp, *w_entropy, *w_kl; /* results; the last two may be null (n, stride)    */
+	double *w_value;	/* result: dL/dV, with value                (n, stride)         */
 	unsigned char *mark;	/* result: enum ebb_clip_mark; may be null  (n, stride)         */
 	struct ebb_draw select; /* random numbers of the selection: slot is the row of the batch,
 				 * position the token                                          */
@@ -154,7 +170,11 @@ int ebb_weigh_begin(struct ebb_minibatch *mb, struct ebb_err *err);
 /* With needs.batch_scope, between begin and the first rows: choose tokens by all of logp. */
 void ebb_weigh_select(struct ebb_minibatch *mb);
 void ebb_weigh_rows(void *minibatch, int first, int count); /* fits ebb_pass.weigh */
+/* In its place where the values are those of a separate critic: the value loss alone. */
+void ebb_weigh_values(void *minibatch, int first, int count);
 void ebb_weigh_finish(struct ebb_minibatch *mb, struct ebb_weigh_stats *stats);
+/* After ebb_weigh_values: the value loss and the share of tokens its clip acts on. */
+void ebb_weigh_values_finish(struct ebb_minibatch *mb, double *loss, double *clip);
 void ebb_weigh_release(struct ebb_minibatch *mb);
 
 /* Masked tokens of the mini-batch after prepare; 0: skip the optimizer step (PG 7). */

@@ -9,6 +9,7 @@
 
 #include "objective/objective.h"
 #include "objective/token.h"
+#include "objective/value.h"
 
 /* ---- weighing ---- */
 
@@ -20,6 +21,8 @@ void ebb_kl_rule_init(struct ebb_kl_rule *r, const struct ebb_options *o, double
 /* coef: of this step. gamma */
 void ebb_entropy_rule_init(struct ebb_entropy_rule *r, const struct ebb_options *o, double coef,
 			   int limit);
+
+void ebb_value_rule_init(struct ebb_value_rule *r, const struct ebb_options *o); /* critic */
 
 /* What a mini-batch counts, from the mask alone. */
 struct ebb_counts {
@@ -109,6 +112,13 @@ void ebb_info_plan_init(struct ebb_info_plan *p, const struct ebb_options *o,
 			const struct ebb_batch *b);
 /* Does the information reward count in a group whose verifier's rewards differ, or do not? info */
 bool ebb_info_used(const struct ebb_options *o, bool external_differs);
+
+/* From the rewards of tokens (R, T) to A (R, T) and the batch's target; 0 outside the mask.
+ * advantage critic */
+void ebb_gae(const struct ebb_options *o, const struct ebb_batch *b, const double *reward,
+	     double *A);
+/* Means of value and target, explained variance. */
+void ebb_value_stats(const struct ebb_batch *b, struct ebb_prepare_stats *s);
 
 /* Subtract the token mean and divide by the standard deviation over masked tokens of counted rows;
  * ddof 1: sqrt(var + 1e-8), 0: sqrt(max(var, 1e-8)). */

@@ -32,6 +32,8 @@ struct ebb_weigh_private {
 	double *score;            /* joins the advantage; with entropy.grad   (n, T) */
 	struct ebb_score_room room;
 	struct ebb_row_sums *sums; /*                                          (n) */
+	struct ebb_value_rule value;
+	struct ebb_value_sums *value_sums; /*                                  (n) */
 };
 
 static struct parts parts_of(const struct ebb_options *o)
@@ -96,6 +98,10 @@ static int check(const struct ebb_minibatch *mb, struct ebb_err *err)
 		return ebb_err_set(err, EBB_EINVAL,
 				   "token.mask=top_entropy and entropy.grad=direct_plus_score need "
 				   "the entropies of the rollout batch");
+	if (mb->value && (!mb->w_value || !b->value || !b->target))
+		return ebb_err_set(err, EBB_EINVAL,
+				   "the value loss needs the values and returns of the batch and "
+				   "room for its coefficient");
 	if (mb->entropy_coef > 0.0 && (!mb->entropy || !mb->w_entropy))
 		return ebb_err_set(err, EBB_EINVAL,
 				   "entropy.coef needs the entropy and room for its coefficient");
@@ -127,6 +133,7 @@ static int reserve(struct ebb_minibatch *mb, struct ebb_err *err)
 	ebb_arena_add(&p->arena, &p->w, (size_t)n, sizeof *p->w);
 	ebb_arena_add(&p->arena, &p->w_entropy, (size_t)n, sizeof *p->w_entropy);
 	ebb_arena_add(&p->arena, &p->sums, (size_t)n, sizeof *p->sums);
+	ebb_arena_add(&p->arena, &p->value_sums, (size_t)n, sizeof *p->value_sums);
 	if (want.tis)
 		ebb_arena_add(&p->arena, &p->tis, (size_t)n * T, sizeof *p->tis);
 	if (want.kept) {
@@ -239,6 +246,7 @@ int ebb_weigh_begin(struct ebb_minibatch *mb, struct ebb_err *err)
 	ebb_entropy_rule_init(&p->rule.entropy, mb->o, mb->entropy_coef, mb->limit);
 	ebb_kl_rule_init(&p->rule.kl, mb->o, mb->kl_coef);
 	p->on = parts_of(mb->o);
+	ebb_value_rule_init(&p->value, mb->o);
 	count(p, mb);
 	p->S = ebb_aggregate_rows(mb->o, &p->counts);
 	if (p->on.kept) {
@@ -341,14 +349,40 @@ void ebb_weigh_select(struct ebb_minibatch *mb)
 	}
 }
 
+static void check_rows(const struct ebb_minibatch *mb, int first, int count)
+{
+	if (!mb->private_ || first < 0 || count < 0 || first > mb->n - count)
+		EBB_BUG("rows %d..%d of a mini-batch of %d", first, first + count, mb->n);
+}
+
+void ebb_weigh_values(void *minibatch, int first, int count)
+{
+	const struct ebb_minibatch *mb = minibatch;
+	const struct ebb_batch *b = mb->batch;
+	struct ebb_weigh_private *p = mb->private_;
+
+	check_rows(mb, first, count);
+	for (int i = first; i < first + count; i++) {
+		const size_t frozen = (size_t)mb->row[i] * b->T, now = (size_t)i * mb->stride;
+
+		p->value_sums[i] = (struct ebb_value_sums){0};
+		ebb_value_response(&p->value, b->T, b->mask + frozen, mb->value + now,
+				   b->value + frozen, b->target + frozen, p->w[i],
+				   mb->w_value + now, &p->value_sums[i]);
+		for (int t = b->T; t < mb->stride; t++)
+			mb->w_value[now + t] = 0.0;
+	}
+}
+
 void ebb_weigh_rows(void *minibatch, int first, int count)
 {
 	const struct ebb_minibatch *mb = minibatch;
 	const struct ebb_batch *b = mb->batch;
 	struct ebb_weigh_private *p = mb->private_;
 
-	if (!p || first < 0 || count < 0 || first > mb->n - count)
-		EBB_BUG("rows %d..%d of a mini-batch of %d", first, first + count, mb->n);
+	check_rows(mb, first, count);
+	if (mb->value)
+		ebb_weigh_values(minibatch, first, count);
 	for (int i = first; i < first + count; i++) {
 		const size_t frozen = (size_t)mb->row[i] * b->T, now = (size_t)i * mb->stride;
 		const struct ebb_response in = {
@@ -474,6 +508,32 @@ static void selection_stats(const struct ebb_minibatch *mb, struct ebb_weigh_sta
 	}
 }
 
+void ebb_weigh_values_finish(struct ebb_minibatch *mb, double *loss, double *clip)
+{
+	const struct ebb_weigh_private *p = mb->private_;
+	double clipped = 0.0;
+
+	*loss = 0.0;
+	for (int i = 0; i < mb->n; i++) {
+		*loss += p->value_sums[i].loss;
+		clipped += p->value_sums[i].clipped;
+	}
+	*clip = share(clipped, (double)p->counts.tokens);
+}
+
+static double ratio_injected(const struct ebb_minibatch *mb)
+{
+	const struct ebb_weigh_private *p = mb->private_;
+	double sum = 0.0, n = 0.0;
+
+	for (int i = 0; i < mb->n && mb->batch->injected; i++)
+		if (mb->batch->injected[mb->row[i]] && p->n[i] > 0) {
+			sum += p->sums[i].ratio;
+			n += p->n[i];
+		}
+	return sum / n; /* 0/0: not-a-number where there is none */
+}
+
 void ebb_weigh_finish(struct ebb_minibatch *mb, struct ebb_weigh_stats *s)
 {
 	const struct ebb_weigh_private *p = mb->private_;
@@ -492,6 +552,12 @@ void ebb_weigh_finish(struct ebb_minibatch *mb, struct ebb_weigh_stats *s)
 	s->entropy_loss = 0.0 - p->rule.entropy.coef * s->entropy_loss;
 	s->loss = s->pg_loss + p->rule.kl.coef * s->kl_loss + p->rule.kl.old_coef * s->kl_old_loss +
 		  s->entropy_loss;
+	s->value_loss = s->value_clip = nan;
+	if (mb->value) {
+		ebb_weigh_values_finish(mb, &s->value_loss, &s->value_clip);
+		s->loss += p->value.coef * s->value_loss;
+	}
+	s->ratio_injected = ratio_injected(mb);
 	s->n_tokens = N;
 	s->n_rows = p->S;
 	s->old_floored = p->old_floored;

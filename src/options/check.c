@@ -71,8 +71,19 @@ static void check_loop(const struct ebb_options *o, struct report *r)
 static void check_advantage(const struct ebb_options *o, struct report *r)
 {
 	bool loo = o->advantage.center == EBB_CENTER_LOO;
+	bool critic = o->advantage.center == EBB_CENTER_CRITIC;
 
-	if (o->train.group > 1)
+	if (critic && o->critic.model == EBB_CRITIC_NONE)
+		problem(r, "advantage.center=critic needs a critic, but critic.model=none: set "
+			   "critic.model to shared or separate");
+	if (critic && (o->advantage.scale == EBB_SCALE_GROUP_STD ||
+		       o->advantage.scale == EBB_SCALE_BATCH_STD))
+		problem(r,
+			"advantage.scale=%s divides a response's reward, but "
+			"advantage.center=critic has an advantage for every token: set "
+			"advantage.scale to whiten or none",
+			o->advantage.scale == EBB_SCALE_GROUP_STD ? "group_std" : "batch_std");
+	if (o->train.group > 1 || critic)
 		return;
 	/* one problem, one message: with a group baseline the group's scale does not matter */
 	if (loo || o->advantage.center == EBB_CENTER_GROUP)

@@ -28,7 +28,11 @@ static bool carries(const struct ebb_options *o)
  * start of the batch under every sample.mismatch: that gap is between sampler and old. */
 static bool ratio_is_one(const struct ebb_options *o)
 {
-	return updates(o) == 1 && !carries(o);
+	/* a stored trajectory is another policy's */
+	const bool injects =
+		o->advantage.center == EBB_CENTER_STATIC && o->advantage.acc0 == EBB_ACC0_INJECT;
+
+	return updates(o) == 1 && !carries(o) && !injects;
 }
 
 /* The sampler draws from the distribution that the trainer assumes. */
@@ -86,7 +90,8 @@ static bool even_within_response(const struct ebb_options *o)
 	const bool score = ebb_weighs_entropy(o) && o->entropy.grad != EBB_GRAD_DIRECT;
 	const bool mask = o->token.mask != EBB_TOKEN_ALL;
 
-	return o->advantage.discount == 1.0 && !penalty && !weight && !score && !mask;
+	return o->advantage.discount == 1.0 && o->advantage.center != EBB_CENTER_CRITIC &&
+	       !penalty && !weight && !score && !mask;
 }
 
 bool ebb_rule_one_update_sequence(const struct ebb_options *o, struct ebb_look *l)
@@ -205,6 +210,7 @@ bool ebb_rule_nothing_learnt(const struct ebb_options *o, struct ebb_look *l)
 {
 	return o->loss.policy == EBB_POLICY_NONE && !ebb_weighs_entropy(o) && !penalises(o) &&
 	       o->kl_old.coef == 0.0 &&
+	       !(o->critic.model == EBB_CRITIC_SHARED && o->critic.coef > 0.0) &&
 	       ebb_say(l, "loss.policy=none leaves no term in the loss: nothing is learnt; raise "
 			  "entropy.coef (alpha) or set another loss.policy");
 }
@@ -494,6 +500,10 @@ bool ebb_rule_kl_zero(const struct ebb_options *o, struct ebb_look *l)
 
 bool ebb_rule_kl_reward_group(const struct ebb_options *o, struct ebb_look *l)
 {
+	if (penalises(o) && o->kl.place == EBB_KL_REWARD &&
+	    o->advantage.center == EBB_CENTER_CRITIC)
+		return ebb_say(l, "advantage.center=critic takes every token's own penalty, "
+				  "without a group; leave it out");
 	return penalises(o) && o->kl.place == EBB_KL_LOSS &&
 	       ebb_say(l,
 		       "kl.place=loss keeps the penalty out of the rewards; set kl.place=reward");

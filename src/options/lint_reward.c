@@ -198,6 +198,11 @@ bool ebb_rule_info_off(const struct ebb_options *o, struct ebb_look *l)
 
 bool ebb_rule_info_combine(const struct ebb_options *o, struct ebb_look *l)
 {
+	if (informs(o) && o->advantage.center == EBB_CENTER_CRITIC)
+		return (o->info.combine == EBB_INFO_SUM_THEN_NORM ||
+			o->info.combine == EBB_INFO_NORM_THEN_SUM) &&
+		       ebb_say(l, "advantage.center=critic adds the rewards as they are; take "
+				  "gated or gated_inverse, or leave it out");
 	/* info.external scales before or after normalisation, with or without company */
 	return !informs(o) && o->info.external == 1.0 &&
 	       ebb_say(l, "info.coef=0 leaves nothing to combine; raise info.coef");
@@ -298,6 +303,7 @@ bool ebb_rule_reward_scale(const struct ebb_options *o, struct ebb_look *l)
 			   o->advantage.discount < 1.0 || o->overlong.mode == EBB_OVERLONG_SOFT ||
 			   o->reward.truncated != EBB_TRUNCATED_VERIFIER || informs(o) ||
 			   o->advantage.singleton == EBB_SINGLETON_RAW ||
+			   o->critic.model != EBB_CRITIC_NONE ||
 			   (o->kl.place == EBB_KL_REWARD && o->kl.coef > 0.0);
 	const bool divided = (o->advantage.scale == EBB_SCALE_GROUP_STD ||
 			      o->advantage.scale == EBB_SCALE_BATCH_STD) &&
@@ -406,6 +412,86 @@ bool ebb_rule_reference_samples(const struct ebb_options *o, struct ebb_look *l)
 	return o->advantage.center != EBB_CENTER_STATIC &&
 	       ebb_say(l, "advantage.center=%s; set advantage.center=static",
 		       EBB_CHOICE(o, advantage, center));
+}
+
+bool ebb_rule_static_only(const struct ebb_options *o, struct ebb_look *l)
+{
+	return o->advantage.center != EBB_CENTER_STATIC &&
+	       ebb_say(l, "advantage.center=%s; set advantage.center=static",
+		       EBB_CHOICE(o, advantage, center));
+}
+
+bool ebb_rule_refresh_late(const struct ebb_options *o, struct ebb_look *l)
+{
+	return o->advantage.center == EBB_CENTER_STATIC && o->advantage.refresh > 0 &&
+	       o->advantage.refresh >= o->train.steps && o->train.steps > 0 &&
+	       ebb_say(l,
+		       "train.steps=%" PRId64 " ends before the base is replaced; lower "
+		       "advantage.refresh",
+		       o->train.steps);
+}
+
+bool ebb_rule_acc1_unread(const struct ebb_options *o, struct ebb_look *l)
+{
+	return o->advantage.center == EBB_CENTER_STATIC && o->advantage.acc0 == EBB_ACC0_KEEP &&
+	       ebb_say(l, "advantage.acc0=keep trains on every prompt; set advantage.acc0=drop or "
+			  "inject");
+}
+
+/* ---- the critic ---- */
+
+bool ebb_rule_lambda_unread(const struct ebb_options *o, struct ebb_look *l)
+{
+	if (o->critic.model == EBB_CRITIC_NONE)
+		return ebb_say(l, "critic.model=none; set critic.model and "
+				  "advantage.center=critic");
+	return o->advantage.center != EBB_CENTER_CRITIC && o->critic.target == EBB_CRITIC_TD0 &&
+	       ebb_say(l,
+		       "critic.target=td0 looks one step ahead and advantage.center=%s reads no "
+		       "value; set advantage.center=critic",
+		       EBB_CHOICE(o, advantage, center));
+}
+
+bool ebb_rule_critic_off(const struct ebb_options *o, struct ebb_look *l)
+{
+	return o->critic.model == EBB_CRITIC_NONE &&
+	       ebb_say(l, "critic.model=none; set critic.model=shared or separate and "
+			  "advantage.center=critic");
+}
+
+bool ebb_rule_critic_lr(const struct ebb_options *o, struct ebb_look *l)
+{
+	return o->critic.model == EBB_CRITIC_SHARED &&
+	       ebb_say(l, "critic.model=shared learns with the policy, at train.lr; weigh its loss "
+			  "by critic.coef or set critic.model=separate");
+}
+
+bool ebb_rule_critic_coef(const struct ebb_options *o, struct ebb_look *l)
+{
+	return o->critic.model == EBB_CRITIC_SEPARATE &&
+	       ebb_say(l, "critic.model=separate has an optimizer of its own and its loss weight "
+			  "1; set critic.lr or critic.model=shared");
+}
+
+bool ebb_rule_critic_unread(const struct ebb_options *o, struct ebb_look *l)
+{
+	return o->critic.model != EBB_CRITIC_NONE && o->advantage.center != EBB_CENTER_CRITIC &&
+	       ebb_say(l,
+		       "critic.model=%s trains values that advantage.center=%s does not read; set "
+		       "advantage.center=critic unless its curves%s are the question",
+		       EBB_CHOICE(o, critic, model), EBB_CHOICE(o, advantage, center),
+		       o->critic.model == EBB_CRITIC_SHARED ? " or what they do to the trunk" : "");
+}
+
+bool ebb_rule_critic_untrained(const struct ebb_options *o, struct ebb_look *l)
+{
+	const bool shared = o->critic.model == EBB_CRITIC_SHARED && o->critic.coef == 0.0;
+
+	return (shared || (o->critic.model == EBB_CRITIC_SEPARATE && o->critic.lr == 0.0)) &&
+	       ebb_say(l,
+		       "%s=0 leaves every value at 0, so an advantage is the return to go; raise "
+		       "it or set advantage.center=none",
+		       shared ? "critic.coef" : "critic.lr");
 }
 
 bool ebb_rule_loss_constant(const struct ebb_options *o, struct ebb_look *l)

@@ -31,8 +31,13 @@ static double trial_flops(const struct ebb_lab *lab)
 	double evals =
 		2 +
 		(o->eval.cadence > 0 ? floor((double)o->train.steps / (double)o->eval.cadence) : 0);
-	double tokens = (double)o->train.steps * rows * width * (1 + 3 * (double)o->train.epochs);
+	double update = 3 * (double)o->train.epochs, passes = 1 + update, tokens;
 
+	if (o->advantage.center == EBB_CENTER_STATIC)
+		passes += (double)o->advantage.reference_samples / (double)o->train.group;
+	if (o->critic.model != EBB_CRITIC_NONE)
+		passes += o->critic.model == EBB_CRITIC_SEPARATE ? 1 + update : 1;
+	tokens = (double)o->train.steps * rows * width * passes;
 	tokens += evals * (double)(o->eval.questions * (o->eval.samples + 1)) * width;
 	return tokens * forward_flops(lab);
 }
@@ -64,7 +69,8 @@ static double trial_bytes(const struct ebb_lab *lab)
 	return bytes;
 }
 
-/* Weights and two moments of what a finished trial keeps, and its rows as a journal. */
+/* Weights and two moments of what a finished trial keeps, a separate critic's too, and its rows as a
+ * journal. */
 static double state_bytes(const struct ebb_lab *lab, double record)
 {
 	const struct ebb_options *o = lab->o;
@@ -72,6 +78,8 @@ static double state_bytes(const struct ebb_lab *lab, double record)
 
 	if (o->record.states > 0)
 		states += floor((double)o->train.steps / (double)o->record.states);
+	if (o->critic.model == EBB_CRITIC_SEPARATE)
+		states *= 2;
 	return states > 0 ? record + states * 12.0 * (double)lab->layout.n_floats : 0;
 }
 

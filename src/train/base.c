@@ -188,11 +188,34 @@ void ebb_weights_views(const struct ebb_weights *w, const char *prefix,
 	}
 }
 
-int ebb_base_get(struct ebb_lab *lab, const char *base_dir, struct ebb_weights *w,
-		 struct ebb_watch *watch, struct ebb_err *err)
+/* A base has no value head, whoever asks for it: the same file serves every arm. Where w has one,
+ * the base is had without and the head begins at 0. */
+static int base_widen(struct ebb_lab *lab, const char *base_dir, struct ebb_weights *w,
+		      struct ebb_watch *watch, struct ebb_err *err)
 {
-	struct ebb_tensor_view *view =
-		ebb_xcalloc((size_t)lab->layout.n_tensors, sizeof *view);
+	struct ebb_options plain = *lab->o;
+	struct ebb_weights bare = {0};
+	struct ebb_lab without;
+	int rc;
+
+	plain.critic.model = EBB_CRITIC_NONE;
+	rc = ebb_lab_open(&without, &plain, err);
+	if (rc < 0)
+		return rc;
+	rc = ebb_weights_init(&bare, &without.layout, without.ops, err);
+	if (rc == 0)
+		rc = ebb_base_get(&without, base_dir, &bare, watch, err);
+	if (rc == 0)
+		ebb_weights_adopt(w, &bare);
+	ebb_weights_release(&bare);
+	ebb_lab_close(&without);
+	return rc;
+}
+
+static int base_plain(struct ebb_lab *lab, const char *base_dir, struct ebb_weights *w,
+		      struct ebb_watch *watch, struct ebb_err *err)
+{
+	struct ebb_tensor_view *view = ebb_xcalloc((size_t)lab->layout.n_tensors, sizeof *view);
 	struct ebb_buf identity = EBB_BUF_INIT;
 	char *path = ebb_base_path(lab->o, base_dir), *lock_path = ebb_xprintf("%s.lock", path);
 	int n = lab->layout.n_tensors, lock = -1, rc;
@@ -228,4 +251,10 @@ out:
 	free(view);
 	ebb_buf_release(&identity);
 	return rc;
+}
+
+int ebb_base_get(struct ebb_lab *lab, const char *base_dir, struct ebb_weights *w,
+		 struct ebb_watch *watch, struct ebb_err *err)
+{
+	return (lab->layout.model.value ? base_widen : base_plain)(lab, base_dir, w, watch, err);
 }

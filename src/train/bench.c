@@ -30,8 +30,10 @@ void ebb_bench_serve(struct ebb_bench *b, struct ebb_request *r)
 		break;
 	case EBB_REQUEST_UPDATE:
 		ebb_pass_grad(b->lab.engine, &b->policy[r->policy], &r->pass, b->grad);
-		r->grad_norm = ebb_optim_step(b->lab.engine, &b->policy[r->policy], &b->optim,
-					      b->grad, &r->rule, NULL);
+		r->grad_norm =
+			ebb_optim_step(b->lab.engine, &b->policy[r->policy],
+				       r->policy == EBB_POLICY_CURRENT ? &b->optim : &b->critic,
+				       b->grad, &r->rule, NULL);
 		break;
 	case EBB_REQUEST_BLEND:
 		blend(&b->policy[r->policy], &b->policy[EBB_POLICY_CURRENT], r->mix);
@@ -41,6 +43,18 @@ void ebb_bench_serve(struct ebb_bench *b, struct ebb_request *r)
 		break;
 	}
 	r->seconds = ebb_clock() - start;
+}
+
+int ebb_bench_optim(struct ebb_bench *b, struct ebb_err *err)
+{
+	int rc;
+
+	ebb_optim_release(&b->optim);
+	ebb_optim_release(&b->critic);
+	rc = ebb_optim_init(&b->optim, &b->lab.layout, err);
+	if (rc == 0 && b->lab.o->critic.model == EBB_CRITIC_SEPARATE)
+		rc = ebb_optim_init(&b->critic, &b->lab.layout, err);
+	return rc;
 }
 
 int ebb_bench_fill(struct ebb_bench *b, int n_policies, const char *base_dir,
@@ -53,7 +67,7 @@ int ebb_bench_fill(struct ebb_bench *b, int n_policies, const char *base_dir,
 	b->grad = aligned_alloc(64, (b->lab.layout.n_floats * sizeof *b->grad + 127) / 64 * 64);
 	if (!b->grad)
 		return ebb_err_set(err, EBB_ENOMEM, "cannot allocate the gradient");
-	rc = ebb_optim_init(&b->optim, &b->lab.layout, err);
+	rc = ebb_bench_optim(b, err);
 	for (int i = 0; rc == 0 && i < n_policies; i++)
 		rc = ebb_weights_init(&b->policy[i], &b->lab.layout, b->lab.ops, err);
 	if (rc == 0)
@@ -70,6 +84,7 @@ void ebb_bench_release(struct ebb_bench *b)
 	free(b->policy);
 	free(b->grad);
 	ebb_optim_release(&b->optim);
+	ebb_optim_release(&b->critic);
 	ebb_lab_close(&b->lab);
 	*b = (struct ebb_bench){0};
 }

@@ -263,8 +263,7 @@ static int weights_made(const struct ebb_branch *b, const char *base_dir, struct
 		for (int i = 1; i < bench.n_policies; i++)
 			ebb_weights_copy(&bench.policy[i], &bench.policy[EBB_POLICY_BASE]);
 		ebb_weights_copy(&bench.policy[EBB_POLICY_CURRENT], &bench.policy[EBB_POLICY_BASE]);
-		ebb_optim_release(&bench.optim);
-		rc = ebb_optim_init(&bench.optim, &bench.lab.layout, err);
+		rc = ebb_bench_optim(&bench, err);
 		trial = NULL;
 		if (rc == 0)
 			rc = ebb_trial_open(&trial, &bench.lab, watch, err);
@@ -272,7 +271,7 @@ static int weights_made(const struct ebb_branch *b, const char *base_dir, struct
 	if (rc == 0)
 		rc = advance(&bench, trial, b->step, watch, err);
 	if (rc == 0)
-		ebb_weights_copy(w, &bench.policy[EBB_POLICY_CURRENT]);
+		ebb_weights_adopt(w, &bench.policy[EBB_POLICY_CURRENT]);
 	free(state);
 	ebb_trial_close(trial);
 	ebb_bench_release(&bench);

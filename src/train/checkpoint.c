@@ -89,7 +89,7 @@ char *ebb_state_journal(const char *run_dir, const char *id)
 struct views {
 	struct ebb_tensor_view *view;
 	int n;
-	double step, optim_t, journal[1 + EBB_N_AXES];
+	double step, optim_t, critic_t, journal[1 + EBB_N_AXES];
 };
 
 static struct ebb_tensor_view *add_view(struct views *v, const char *name, enum ebb_element element,
@@ -128,6 +128,11 @@ static void list_views(struct views *v, struct ebb_bench *b, const struct ebb_tr
 	add_view(v, "optimizer/m", EBB_F32_ELEMENT, n, b->optim.m);
 	add_view(v, "optimizer/v", EBB_F32_ELEMENT, n, b->optim.v);
 	add_view(v, "optimizer/t", EBB_F64_ELEMENT, 1, &v->optim_t);
+	if (b->critic.m) {
+		add_view(v, "critic/m", EBB_F32_ELEMENT, n, b->critic.m);
+		add_view(v, "critic/v", EBB_F32_ELEMENT, n, b->critic.v);
+		add_view(v, "critic/t", EBB_F64_ELEMENT, 1, &v->critic_t);
+	}
 	add_view(v, "trial/numbers", EBB_U8_ELEMENT, image->n_numbers, image->numbers);
 	if (image->n_arrays > 0)
 		add_view(v, "trial/arrays", EBB_U8_ELEMENT, image->n_arrays, image->arrays);
@@ -150,6 +155,7 @@ int ebb_state_write(const char *path, struct ebb_bench *b, struct ebb_trial *tri
 	list_views(&v, b, trial, &image);
 	v.step = (double)step;
 	v.optim_t = (double)b->optim.t;
+	v.critic_t = (double)b->critic.t;
 	v.journal[0] = (double)mark->bytes;
 	for (int a = 0; a < EBB_N_AXES; a++)
 		v.journal[1 + a] = (double)mark->rows[a];
@@ -317,6 +323,7 @@ int ebb_state_read(const char *path, struct ebb_bench *b, struct ebb_trial *tria
 			if (ebb_trial_policy_moves(trial, p))
 				ebb_weights_pack(&b->policy[p]);
 		b->optim.t = (int64_t)v.optim_t;
+		b->critic.t = (int64_t)v.critic_t;
 		mark->bytes = (int64_t)v.journal[0];
 		for (int a = 0; a < EBB_N_AXES; a++)
 			mark->rows[a] = (int64_t)v.journal[1 + a];

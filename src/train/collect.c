@@ -16,10 +16,12 @@ int ebb_stage_renew(struct ebb_trial *t, struct ebb_err *err)
 		ebb_store_copy(&t->batch, t->batch.n, &t->carry, t->batch.n);
 	t->carried = t->batch.n;
 	t->measured = false;
+	t->all_right = t->all_wrong = t->dropped = 0;
+	t->baseline_sum = 0;
 	t->carry.n = 0;
 	if (t->watch)
 		snprintf(t->watch->phase, sizeof t->watch->phase, "training");
-	t->stage = STAGE_DRAW;
+	t->stage = STAGE_REFRESH;
 	if (t->o->ref.every > 0 && t->step > 0 && t->step % t->o->ref.every == 0) {
 		t->request = (struct ebb_request){.kind = EBB_REQUEST_BLEND,
 						  .against = -1,
@@ -28,6 +30,18 @@ int ebb_stage_renew(struct ebb_trial *t, struct ebb_err *err)
 		return WORK;
 	}
 	return NEXT;
+}
+
+/* The policy behind the static baseline becomes the current one. PG 4.7. */
+int ebb_stage_refresh(struct ebb_trial *t, struct ebb_err *err)
+{
+	t->stage = STAGE_DRAW;
+	if (ebb_trial_static(t) == EBB_POLICY_BASE || t->step == 0 ||
+	    t->step % t->o->advantage.refresh != 0)
+		return NEXT;
+	t->request = (struct ebb_request){
+		.kind = EBB_REQUEST_BLEND, .against = -1, .policy = ebb_trial_static(t), .mix = 1};
+	return WORK;
 }
 
 int ebb_stage_draw(struct ebb_trial *t, struct ebb_err *err)
@@ -71,7 +85,7 @@ int ebb_stage_drawn(struct ebb_trial *t, struct ebb_err *err)
 		memcpy(t->reference.question, t->fresh.question,
 		       (size_t)t->fresh.n * sizeof *t->fresh.question);
 		t->stage = STAGE_STATIC_DONE;
-		return ebb_trial_decode(t, &t->reference, EBB_POLICY_BASE,
+		return ebb_trial_decode(t, &t->reference, ebb_trial_static(t),
 					ebb_trial_draw(t, EBB_STREAM_REFERENCE), false);
 	}
 	return NEXT;
@@ -95,12 +109,14 @@ static void baseline_of(struct ebb_trial *t, struct ebb_store *s)
 		for (int g = 0; g < s->G; g++)
 			sum += s->shaped[i * s->G + g];
 		t->fresh.baseline[i] = sum / s->G;
+		t->baseline_sum += sum / s->G;
 	}
 }
 
 int ebb_stage_static_done(struct ebb_trial *t, struct ebb_err *err)
 {
 	baseline_of(t, &t->reference);
+	ebb_inject_judge(t);
 	t->stage = STAGE_GREEDY;
 	return NEXT;
 }
@@ -127,7 +143,7 @@ int ebb_stage_greedy_done(struct ebb_trial *t, struct ebb_err *err)
 
 int ebb_stage_probe(struct ebb_trial *t, struct ebb_err *err)
 {
-	t->stage = STAGE_ANSWER;
+	t->stage = STAGE_INJECT;
 	if (!t->probe || t->round > 0)
 		return NEXT;
 	t->stage = STAGE_PROBE_DONE;
@@ -152,7 +168,7 @@ int ebb_stage_reverse_done(struct ebb_trial *t, struct ebb_err *err)
 {
 	t->t_score += t->request.seconds;
 	ebb_measure_kl_reverse(&t->fresh, t->kl, &t->reading);
-	t->stage = STAGE_ANSWER;
+	t->stage = STAGE_INJECT;
 	return NEXT;
 }
 
@@ -240,7 +256,10 @@ int ebb_stage_keep(struct ebb_trial *t, struct ebb_err *err)
 	ebb_objective_shape(t->o, &view);
 	ebb_objective_keep(t->o, &view, t->keep);
 	for (int i = 0; i < t->fresh.n; i++) {
-		if (!t->keep[i])
+		bool barred = t->needs.reference_samples > 0 && t->barred[i];
+
+		t->dropped += barred;
+		if (!t->keep[i] || barred)
 			continue;
 		if (t->batch.n < t->batch.capacity)
 			ebb_store_copy(&t->batch, t->batch.n++, &t->fresh, i);

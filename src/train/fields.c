@@ -40,19 +40,27 @@ void ebb_fields_init(struct ebb_fields *f, const struct ebb_task *task, const st
 		[EBB_FIELD_SNAP_REWARD] = {"snapshot/reward", "reward", "verifier reward of the response", "", EBB_AXIS_SNAPSHOT, EBB_F32_ELEMENT, 1, {R}, {"response"}, true},
 		[EBB_FIELD_SNAP_CLIP] = {"snapshot/clip", "", "the clip in the step's last update with the token: 0 passed, 1 low, 2 high, 3 dual", "PG 2", EBB_AXIS_SNAPSHOT, EBB_U8_ELEMENT, 2, {R, T}, {"response", "response position"}, true},
 		[EBB_FIELD_SNAP_LOGITS] = {"snapshot/logit_histogram", "share", "raw logits of the step's first update, 96 bins of 0.5 from -24 to 24", "EI 7.4", EBB_AXIS_SNAPSHOT, EBB_F64_ELEMENT, 1, {EBB_LOGIT_BINS}, {"bin"}, true},
+		[EBB_FIELD_SNAP_VALUE] = {"snapshot/value", "reward", "the critic's value of the state before the token, before the step's updates", "PG 4.2", EBB_AXIS_SNAPSHOT, EBB_F32_ELEMENT, 2, {R, T}, {"response", "response position"}, true},
 	};
 	/* clang-format on */
+	const bool absent[EBB_N_ARRAY_FIELDS] = {
+		[EBB_FIELD_SNAP_VALUE] = o->critic.model == EBB_CRITIC_NONE,
+	};
 
 	f->n_metrics = n_metrics;
 	f->first_curve = n_metrics;
 	f->first_array = n_metrics + task->n_curves;
-	f->n = f->first_array + EBB_N_ARRAY_FIELDS;
+	f->n = f->first_array;
+	for (int i = 0; i < EBB_N_ARRAY_FIELDS; i++)
+		f->place[i] = absent[i] ? -1 : f->n++ - f->first_array;
 	f->field = ebb_xcalloc((size_t)f->n, sizeof *f->field);
 	for (int i = 0; i < n_metrics; i++)
 		f->field[i] = of_metric(&metric[i]);
 	for (int i = 0; i < task->n_curves; i++)
 		f->field[f->first_curve + i] = of_metric(&task->curve[i]);
-	memcpy(f->field + f->first_array, array, sizeof array);
+	for (int i = 0; i < EBB_N_ARRAY_FIELDS; i++)
+		if (!absent[i])
+			f->field[f->first_array + f->place[i]] = array[i];
 }
 
 void ebb_fields_release(struct ebb_fields *f)

@@ -25,15 +25,17 @@ enum ebb_array_field {
 	EBB_FIELD_SNAP_REWARD,    /* snapshot/reward       (R)                                    */
 	EBB_FIELD_SNAP_CLIP,      /* snapshot/clip         (R, T)     enum ebb_clip_mark          */
 	EBB_FIELD_SNAP_LOGITS,    /* snapshot/logit_histogram (bins)  shares                      */
+	EBB_FIELD_SNAP_VALUE,     /* snapshot/value        (R, T)     with a critic alone         */
 	EBB_N_ARRAY_FIELDS
 };
 
 struct ebb_fields {
 	struct ebb_field *field;
 	int n;
-	int n_metrics;   /* built-in metrics come first, field i is metric i  */
-	int first_curve; /* then the task's curves                            */
-	int first_array; /* then enum ebb_array_field                         */
+	int n_metrics;                 /* built-in metrics come first, field i is metric i  */
+	int first_curve;               /* then the task's curves                            */
+	int first_array;               /* then enum ebb_array_field, those this trial has   */
+	int place[EBB_N_ARRAY_FIELDS]; /* behind first_array; -1: this trial has none of it */
 };
 
 /* R rows a rollout batch, P and T as in struct ebb_store. */

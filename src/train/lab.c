@@ -47,6 +47,7 @@ struct ebb_model ebb_lab_model(const struct ebb_options *o)
 		.qkv_bias = o->model.qkv_bias,
 		.qk_norm = o->model.qk_norm,
 		.tied = o->model.tied,
+		.value = o->critic.model != EBB_CRITIC_NONE,
 		.rope_theta = o->model.rope_theta,
 		.norm_eps = 1e-6f,
 	};

@@ -250,7 +250,8 @@ double ebb_measure_ratio_dev(const struct ebb_store *s, int first, const int *ro
 		const double *sampler = s->sampler_logp + (size_t)row[i] * (size_t)s->T;
 		const double *trainer = logp + (size_t)i * (size_t)stride;
 
-		for (int t = 0; row[i] >= first && t < s->length[row[i]]; t++)
+		for (int t = 0; row[i] >= first && !s->injected[row[i]] && t < s->length[row[i]];
+		     t++)
 			worst = fmax(worst, fabs(ebb_expm1(trainer[t] - sampler[t])));
 	}
 	return worst;

@@ -39,7 +39,7 @@ void ebb_measure_entropy(const struct ebb_store *s, double *scratch, struct ebb_
 			 double *decile);
 
 /* max |exp(logp - sampler) - 1| over the tokens of the given rows that are not before `first`: rows
- * carried over from an earlier step were drawn by an earlier policy. */
+ * carried over from an earlier step were drawn by an earlier policy, injected ones by another. */
 double ebb_measure_ratio_dev(const struct ebb_store *s, int first, const int *row, int n,
 			     const double *logp, int stride);
 

@@ -35,7 +35,7 @@ int ebb_stage_shift(struct ebb_trial *t, struct ebb_err *err)
 	struct ebb_store *s = &t->shift;
 	struct ebb_draw draw = {.seed = t->o->seed, .stream = EBB_STREAM_EVAL_QUESTION};
 
-	t->stage = STAGE_UPDATE;
+	t->stage = STAGE_CRITIC;
 	if (!ebb_trial_shifts(t) || t->batch.n == 0)
 		return NEXT;
 	if (t->shift_drawn)
@@ -77,7 +77,7 @@ int ebb_stage_shift_drawn(struct ebb_trial *t, struct ebb_err *err)
 int ebb_stage_shift_ready(struct ebb_trial *t, struct ebb_err *err)
 {
 	t->t_score += t->request.seconds;
-	t->stage = STAGE_UPDATE;
+	t->stage = STAGE_CRITIC;
 	return NEXT;
 }
 
@@ -106,6 +106,6 @@ int ebb_stage_shift_done(struct ebb_trial *t, struct ebb_err *err)
 		t->reading.metric[EBB_M_SHIFT_SIZE] = shift.size;
 	}
 	/* where next_update would have gone */
-	t->stage = t->epoch < t->o->train.epochs ? STAGE_UPDATE : STAGE_CLOSE;
+	t->stage = t->epoch < t->o->train.epochs ? STAGE_CRITIC : STAGE_CLOSE;
 	return NEXT;
 }

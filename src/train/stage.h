@@ -6,14 +6,17 @@
  *   EVAL        held-out samples, then greedy answers       (at step 0, every eval.cadence, the end)
  *   DRAW        questions and responses of one round
  *   BASELINE    rollouts of the base policy, greedy answers (advantage.center=static|greedy)
+ *   INJECT      stored trajectories where the reference policy fails (advantage.acc0=inject)
  *   PROBE       exact KL to the reference and back          (at evaluation cadence)
  *   ANSWER      log-likelihood of the gold answer           (information reward)
  *   KEEP        shaping, dynamic sampling; back to DRAW while groups are missing
  *   OLD, REF    passes that the options need
+ *   VALUES      the critic's values, before any update
  *   PREPARE     advantages
  *   SHIFT       logits of the probe states before and after the step's first update, which measure
  *               the entropy change that was predicted       (at evaluation cadence)
- *   UPDATE      epochs x mini-batches; SELECT: tokens chosen by all of a mini-batch
+ *   UPDATE      epochs x mini-batches; CRITIC: a separate critic's, before the policy's; SELECT:
+ *               tokens chosen by all of a mini-batch
  *   CLOSE       rows of the record, snapshot, controllers, next step
  *
  * A stage function either leaves a request (returns WORK), moves on (NEXT) or fails (< 0). The next
@@ -38,6 +41,7 @@ enum ebb_stage {
 	STAGE_EVAL_GREEDY,
 	STAGE_EVAL_DONE,
 	STAGE_RENEW,
+	STAGE_REFRESH,
 	STAGE_DRAW,
 	STAGE_DRAWN,
 	STAGE_STATIC_DONE,
@@ -46,6 +50,8 @@ enum ebb_stage {
 	STAGE_PROBE,
 	STAGE_PROBE_DONE,
 	STAGE_REVERSE_DONE,
+	STAGE_INJECT,
+	STAGE_INJECT_DONE,
 	STAGE_ANSWER,
 	STAGE_PRIOR,
 	STAGE_INFO,
@@ -55,10 +61,14 @@ enum ebb_stage {
 	STAGE_OLD_DONE,
 	STAGE_REF,
 	STAGE_REF_DONE,
+	STAGE_VALUES,
+	STAGE_VALUES_DONE,
 	STAGE_PREPARE,
 	STAGE_SHIFT,
 	STAGE_SHIFT_DRAWN,
 	STAGE_SHIFT_READY,
+	STAGE_CRITIC,
+	STAGE_CRITIC_DONE,
 	STAGE_UPDATE,
 	STAGE_SELECT,
 	STAGE_UPDATED,
@@ -99,6 +109,16 @@ struct ebb_trial {
 	double *logit;                  /* of the mini-batch's tokens                  (R, T) */
 	bool *keep;                     /* (prompts)                              */
 
+	/* group sampling of static baselines */
+	bool *barred, *failed;  /* prompts dropped; all reference rollouts wrong (prompts)        */
+	int32_t *demonstration; /* scratch                                   (response limit) */
+
+	/* a critic; empty without one */
+	double *value_drawn, *value_end; /* before the updates                (R, T), (R)      */
+	double *target;                  /* what the value is fitted to       (R, T)           */
+	double *value, *w_value;         /* of one update                     (R, T)           */
+	double *wide_value, *wide_logp, *wide_entropy; /* scratch             (R, T + 1)       */
+
 	/* one update */
 	int *order;  /* shuffled groups                                      (prompts)        */
 	int *member; /* rows of the mini-batch                               (R)              */
@@ -136,8 +156,10 @@ int ebb_trial_decode(struct ebb_trial *t, struct ebb_store *s, enum ebb_policy p
 int ebb_trial_score(struct ebb_trial *t, struct ebb_store *s, enum ebb_policy policy, int against);
 /* The random numbers of this step and round. */
 struct ebb_draw ebb_trial_draw(const struct ebb_trial *t, enum ebb_stream stream);
-/* The policy that draws this step's responses. */
+/* The policy that draws this step's responses; behind the static baseline; of the critic's values. */
 enum ebb_policy ebb_trial_sampler(const struct ebb_trial *t);
+enum ebb_policy ebb_trial_static(const struct ebb_trial *t);
+enum ebb_policy ebb_trial_critic(const struct ebb_trial *t);
 bool ebb_trial_evaluates(const struct ebb_trial *t);
 /* The entropy of this step against those before: exploded, collapsed, lost (marks.c). */
 void ebb_trial_mark(struct ebb_trial *t);
@@ -148,7 +170,27 @@ bool ebb_trial_shifts(const struct ebb_trial *t);
 /* Rows that hold the probe states, unless responses are very short. */
 int ebb_trial_shift_rows(const struct ebb_options *o, int T);
 double ebb_trial_lr(const struct ebb_trial *t);
+struct ebb_optim_rule ebb_trial_rule(const struct ebb_trial *t, double lr);
+/* The batch as the objective sees it. */
+struct ebb_batch ebb_trial_view(struct ebb_trial *t);
 void ebb_trial_diverge(struct ebb_trial *t, const char *cause);
+
+/* ---- shared by the updates of the policy and the critic (update.c) ---- */
+
+/* Deal the current mini-batch: members, rows of the pass, denominators. */
+int ebb_update_begin(struct ebb_trial *t, struct ebb_err *err);
+/* It went wrong: its row, the step's snapshot if one is due, and the end of the trial. */
+int ebb_update_fail(struct ebb_trial *t, const char *cause, struct ebb_err *err);
+
+/* ---- critic.c, inject.c ---- */
+
+bool ebb_critic_separate(const struct ebb_trial *t);
+void ebb_critic_register(struct ebb_trial *t, int rows, int T);
+void ebb_inject_register(struct ebb_trial *t, int groups, int T);
+/* After the reference rollouts were judged: which prompts group sampling drops. */
+void ebb_inject_judge(struct ebb_trial *t);
+/* Is one of these rows of the batch a stored trajectory? */
+bool ebb_inject_any(const struct ebb_trial *t, const int *row, int n);
 
 /* ---- the stages; one file a phase ---- */
 
@@ -157,6 +199,7 @@ EBB_STAGE(eval); /* evaluate.c */
 EBB_STAGE(eval_greedy);
 EBB_STAGE(eval_done);
 EBB_STAGE(renew); /* collect.c */
+EBB_STAGE(refresh);
 EBB_STAGE(draw);
 EBB_STAGE(drawn);
 EBB_STAGE(static_done);
@@ -169,6 +212,12 @@ EBB_STAGE(answer);
 EBB_STAGE(prior);
 EBB_STAGE(info);
 EBB_STAGE(keep);
+EBB_STAGE(inject); /* inject.c */
+EBB_STAGE(inject_done);
+EBB_STAGE(values); /* critic.c */
+EBB_STAGE(values_done);
+EBB_STAGE(critic);
+EBB_STAGE(critic_done);
 EBB_STAGE(stale); /* update.c */
 EBB_STAGE(old);
 EBB_STAGE(old_done);

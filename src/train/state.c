@@ -54,6 +54,8 @@ void ebb_trial_save(struct ebb_trial *t, struct ebb_trial_image *image)
 	 * runs, and the stage that asks changes nothing else. */
 	if (t->stage == STAGE_SELECT || t->stage == STAGE_UPDATED)
 		t->stage = STAGE_UPDATE;
+	if (t->stage == STAGE_CRITIC_DONE)
+		t->stage = STAGE_CRITIC;
 	ebb_trial_image(t, image);
 	at = image->numbers;
 #define EBB_STATE(type, name, about)                                                               \
@@ -89,7 +91,7 @@ void ebb_trial_restore(struct ebb_trial *t, const struct ebb_trial_image *image)
 	t->greedy.n = rest.greedy;
 	t->carry.n = rest.carry;
 	t->shift.n = rest.shift;
-	t->view = ebb_store_batch(&t->batch, &t->needs);
+	t->view = ebb_trial_view(t);
 }
 
 void ebb_trial_image_release(struct ebb_trial_image *image)

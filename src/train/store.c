@@ -27,6 +27,7 @@ void ebb_store_register(struct ebb_store *s, struct ebb_arena *arena, int capaci
 	ebb_arena_add(arena, &s->advantage, cells, sizeof *s->advantage);
 	ebb_arena_add(arena, &s->mask, cells, sizeof *s->mask);
 	ebb_arena_add(arena, &s->group, rows, sizeof *s->group);
+	ebb_arena_add(arena, &s->injected, rows, sizeof *s->injected);
 }
 
 /* Rows i*G .. of an array with `cells` elements a row. */
@@ -59,6 +60,7 @@ void ebb_store_copy(struct ebb_store *to, int i, const struct ebb_store *from, i
 	copy_rows(to->ref, from->ref, i, j, to->G, T * sizeof *to->ref);
 	copy_rows(to->kl, from->kl, i, j, to->G, T * sizeof *to->kl);
 	copy_rows(to->mask, from->mask, i, j, to->G, T * sizeof *to->mask);
+	copy_rows(to->injected, from->injected, i, j, to->G, sizeof *to->injected);
 	for (int g = 0; g < to->G; g++)
 		to->group[i * to->G + g] = i;
 }
@@ -92,6 +94,7 @@ void ebb_store_judge(struct ebb_store *s, const struct ebb_lab *lab, int first_g
 				s->reward[row] = ebb_uniform(&d, 0) < o->reward.random_p;
 			}
 			s->group[row] = i;
+			s->injected[row] = false;
 			for (int t = 0; t < s->T; t++)
 				s->mask[row * s->T + t] = t < a.n;
 		}
@@ -114,6 +117,7 @@ struct ebb_batch ebb_store_batch(struct ebb_store *s, const struct ebb_needs *ne
 		.entropy = s->entropy,
 		.ref = needs->ref_logp ? s->ref : NULL,
 		.info = needs->answer ? s->info : NULL,
+		.injected = s->injected,
 		.baseline = needs->reference_samples || needs->greedy ? s->baseline : NULL,
 		.shaped = s->shaped,
 		.advantage = s->advantage,

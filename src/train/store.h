@@ -32,6 +32,7 @@ struct ebb_store {
 	double *advantage;             /*                                           (rows, T)    */
 	unsigned char *mask;           /*                                          (rows, T)    */
 	int *group;                    /* group of a row                            (rows)       */
+	bool *injected;                /* a stored trajectory, not a rollout        (rows)       */
 };
 
 void ebb_store_register(struct ebb_store *s, struct ebb_arena *arena, int capacity, int G, int P,

@@ -15,8 +15,8 @@ static void set(struct ebb_trial *t, int field, const void *data)
 
 void ebb_trial_set(struct ebb_trial *t, enum ebb_array_field f, const void *data)
 {
-	if (t->writer)
-		set(t, t->fields->first_array + (int)f, data);
+	if (t->writer && t->fields->place[f] >= 0)
+		set(t, t->fields->first_array + t->fields->place[f], data);
 }
 
 /* Every metric of the axis, then the row. */
@@ -126,6 +126,27 @@ enum ebb_policy ebb_trial_sampler(const struct ebb_trial *t)
 	return EBB_POLICY_RING + (int)(t->step % t->o->sample.stale);
 }
 
+static int ring(const struct ebb_trial *t)
+{
+	return t->o->sample.mismatch == EBB_MISMATCH_STALE ? (int)t->o->sample.stale : 0;
+}
+
+static bool refreshes(const struct ebb_trial *t)
+{
+	return t->needs.reference_samples > 0 && t->o->advantage.refresh > 0;
+}
+
+enum ebb_policy ebb_trial_static(const struct ebb_trial *t)
+{
+	return refreshes(t) ? EBB_POLICY_RING + ring(t) : EBB_POLICY_BASE;
+}
+
+enum ebb_policy ebb_trial_critic(const struct ebb_trial *t)
+{
+	return ebb_critic_separate(t) ? EBB_POLICY_RING + ring(t) + refreshes(t)
+				      : EBB_POLICY_CURRENT;
+}
+
 bool ebb_trial_evaluates(const struct ebb_trial *t)
 {
 	int64_t cadence = t->o->eval.cadence;
@@ -141,6 +162,28 @@ double ebb_trial_lr(const struct ebb_trial *t)
 	if (t->step < o->train.warmup)
 		return o->train.lr * (double)(t->step + 1) / (double)o->train.warmup;
 	return o->train.lr;
+}
+
+struct ebb_optim_rule ebb_trial_rule(const struct ebb_trial *t, double lr)
+{
+	return (struct ebb_optim_rule){.lr = lr,
+				       .beta1 = t->o->train.beta1,
+				       .beta2 = t->o->train.beta2,
+				       .eps = 1e-8,
+				       .weight_decay = t->o->train.weight_decay,
+				       .grad_clip = t->o->train.grad_clip};
+}
+
+struct ebb_batch ebb_trial_view(struct ebb_trial *t)
+{
+	struct ebb_batch view = ebb_store_batch(&t->batch, &t->needs);
+
+	if (t->needs.critic) {
+		view.value = t->value_drawn;
+		view.value_end = t->value_end;
+		view.target = t->target;
+	}
+	return view;
 }
 
 /* ---- the machine ---- */
@@ -164,6 +207,7 @@ static int (*const stage_of[N_STAGES])(struct ebb_trial *, struct ebb_err *) = {
 	[STAGE_EVAL_GREEDY] = ebb_stage_eval_greedy,
 	[STAGE_EVAL_DONE] = ebb_stage_eval_done,
 	[STAGE_RENEW] = ebb_stage_renew,
+	[STAGE_REFRESH] = ebb_stage_refresh,
 	[STAGE_DRAW] = ebb_stage_draw,
 	[STAGE_DRAWN] = ebb_stage_drawn,
 	[STAGE_STATIC_DONE] = ebb_stage_static_done,
@@ -172,6 +216,8 @@ static int (*const stage_of[N_STAGES])(struct ebb_trial *, struct ebb_err *) = {
 	[STAGE_PROBE] = ebb_stage_probe,
 	[STAGE_PROBE_DONE] = ebb_stage_probe_done,
 	[STAGE_REVERSE_DONE] = ebb_stage_reverse_done,
+	[STAGE_INJECT] = ebb_stage_inject,
+	[STAGE_INJECT_DONE] = ebb_stage_inject_done,
 	[STAGE_ANSWER] = ebb_stage_answer,
 	[STAGE_PRIOR] = ebb_stage_prior,
 	[STAGE_INFO] = ebb_stage_info,
@@ -181,10 +227,14 @@ static int (*const stage_of[N_STAGES])(struct ebb_trial *, struct ebb_err *) = {
 	[STAGE_OLD_DONE] = ebb_stage_old_done,
 	[STAGE_REF] = ebb_stage_ref,
 	[STAGE_REF_DONE] = ebb_stage_ref_done,
+	[STAGE_VALUES] = ebb_stage_values,
+	[STAGE_VALUES_DONE] = ebb_stage_values_done,
 	[STAGE_PREPARE] = ebb_stage_prepare,
 	[STAGE_SHIFT] = ebb_stage_shift,
 	[STAGE_SHIFT_DRAWN] = ebb_stage_shift_drawn,
 	[STAGE_SHIFT_READY] = ebb_stage_shift_ready,
+	[STAGE_CRITIC] = ebb_stage_critic,
+	[STAGE_CRITIC_DONE] = ebb_stage_critic_done,
 	[STAGE_UPDATE] = ebb_stage_update,
 	[STAGE_SELECT] = ebb_stage_select,
 	[STAGE_UPDATED] = ebb_stage_updated,
@@ -222,8 +272,7 @@ bool ebb_trial_policy_moves(const struct ebb_trial *t, int policy)
 
 int ebb_trial_policies(const struct ebb_trial *t)
 {
-	return EBB_POLICY_RING +
-	       (t->o->sample.mismatch == EBB_MISMATCH_STALE ? (int)t->o->sample.stale : 0);
+	return EBB_POLICY_RING + ring(t) + refreshes(t) + ebb_critic_separate(t);
 }
 
 static void register_scratch(struct ebb_trial *t, int groups, int G, int P, int T)
@@ -277,6 +326,8 @@ static void register_scratch(struct ebb_trial *t, int groups, int G, int P, int 
 	ebb_arena_add(a, &t->snap_logits, EBB_LOGIT_BINS, sizeof *t->snap_logits);
 	ebb_arena_add(a, &t->mark, cells, sizeof *t->mark);
 	ebb_arena_add(a, &t->histogram, R * EBB_LOGIT_BINS, sizeof *t->histogram);
+	ebb_critic_register(t, groups * G, T);
+	ebb_inject_register(t, groups, T);
 }
 
 int ebb_trial_open(struct ebb_trial **out, struct ebb_lab *lab, struct ebb_watch *watch,

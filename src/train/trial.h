@@ -16,14 +16,17 @@ enum ebb_policy {
 	EBB_POLICY_CURRENT,   /* the one that is trained                                    */
 	EBB_POLICY_BASE,      /* as pretraining left it                                     */
 	EBB_POLICY_REFERENCE, /* of the KL penalty; the base until ref.every renews it      */
-	EBB_POLICY_RING,      /* + i: past policies of sample.mismatch=stale                */
+	EBB_POLICY_RING,      /* + i: past policies of sample.mismatch=stale; then, where the
+			       * options ask for them, the policy behind static baselines
+			       * (advantage.refresh) and a separate critic                 */
 };
 
 enum ebb_request_kind {
 	EBB_REQUEST_DONE,   /* nothing left                                                */
 	EBB_REQUEST_DECODE, /* decode with policy                                          */
 	EBB_REQUEST_SCORE,  /* forward pass with policy; pass.ref from `against`           */
-	EBB_REQUEST_UPDATE, /* gradient pass and optimizer step on the current policy      */
+	EBB_REQUEST_UPDATE, /* gradient pass and optimizer step on policy: the current one,
+			     * or a separate critic with an optimizer of its own         */
 	EBB_REQUEST_BLEND,  /* policy = mix * current + (1 - mix) * policy                 */
 	EBB_REQUEST_REST,   /* nothing: between two steps, all rows so far are appended    */
 };

@@ -30,14 +30,21 @@ int ebb_stage_old(struct ebb_trial *t, struct ebb_err *err)
 
 int ebb_stage_old_done(struct ebb_trial *t, struct ebb_err *err)
 {
+	const struct ebb_store *s = &t->batch;
+
 	t->t_score += t->request.seconds;
+	for (int i = 0; i < s->n * s->G; i++) /* old of these belongs to another policy */
+		if (s->injected[i])
+			memcpy(s->old + (size_t)i * (size_t)s->T,
+			       s->logp + (size_t)i * (size_t)s->T,
+			       (size_t)s->length[i] * sizeof *s->old);
 	t->stage = STAGE_REF;
 	return NEXT;
 }
 
 int ebb_stage_ref(struct ebb_trial *t, struct ebb_err *err)
 {
-	t->stage = STAGE_PREPARE;
+	t->stage = STAGE_VALUES;
 	if (!t->needs.ref_logp || t->batch.n == 0)
 		return NEXT;
 	t->stage = STAGE_REF_DONE;
@@ -49,7 +56,7 @@ int ebb_stage_ref(struct ebb_trial *t, struct ebb_err *err)
 int ebb_stage_ref_done(struct ebb_trial *t, struct ebb_err *err)
 {
 	t->t_score += t->request.seconds;
-	t->stage = STAGE_PREPARE;
+	t->stage = STAGE_VALUES;
 	return NEXT;
 }
 
@@ -97,9 +104,9 @@ static int snapshot_write(struct ebb_trial *t, struct ebb_err *err)
 {
 	const struct ebb_store *s = &t->batch;
 	int rows = s->capacity * s->G, width = s->P + s->T;
-	const double *source[3] = {s->logp, s->entropy, s->advantage};
-	const enum ebb_array_field field[3] = {EBB_FIELD_SNAP_LOGP, EBB_FIELD_SNAP_ENTROPY,
-					       EBB_FIELD_SNAP_ADVANTAGE};
+	const double *source[4] = {s->logp, s->entropy, s->advantage, t->value_drawn};
+	const enum ebb_array_field field[4] = {EBB_FIELD_SNAP_LOGP, EBB_FIELD_SNAP_ENTROPY,
+					       EBB_FIELD_SNAP_ADVANTAGE, EBB_FIELD_SNAP_VALUE};
 	double step = (double)t->step;
 
 	for (int i = 0; i < rows; i++) {
@@ -113,7 +120,7 @@ static int snapshot_write(struct ebb_trial *t, struct ebb_err *err)
 	ebb_trial_set(t, EBB_FIELD_SNAPSHOT, &step);
 	ebb_trial_set(t, EBB_FIELD_SNAP_TOKEN, t->snap_token);
 	ebb_trial_set(t, EBB_FIELD_SNAP_START, t->snap_start);
-	for (int f = 0; f < 3; f++) {
+	for (int f = 0; f < (t->needs.critic ? 4 : 3); f++) {
 		for (int c = 0; c < rows * s->T; c++) {
 			int i = c / s->T;
 			int used = i < s->n * s->G && c % s->T < s->length[i];
@@ -152,7 +159,7 @@ int ebb_stage_prepare(struct ebb_trial *t, struct ebb_err *err)
 	const struct ebb_prepare_stats *p = &t->prepared;
 	struct ebb_reading *r = &t->reading;
 
-	t->view = ebb_store_batch(&t->batch, &t->needs);
+	t->view = ebb_trial_view(t);
 	ebb_objective_prepare(t->o, &t->view, t->kl_coef, &t->prepared);
 	r->metric[EBB_M_REWARD_SHAPED] = p->shaped_mean;
 	r->metric[EBB_M_REWARD_INFO] = p->info_mean;
@@ -160,7 +167,11 @@ int ebb_stage_prepare(struct ebb_trial *t, struct ebb_err *err)
 	r->metric[EBB_M_INFO_ONLY] = p->info_only_frac;
 	r->metric[EBB_M_ADV_MEAN] = p->adv_mean;
 	r->metric[EBB_M_ADV_STD] = p->adv_std;
+	r->metric[EBB_M_ADV_STD_RAW] = p->adv_std_raw;
 	r->metric[EBB_M_ADV_ZERO] = p->adv_zero_frac;
+	r->metric[EBB_M_CRITIC_EXPLAINED] = p->explained_variance;
+	r->metric[EBB_M_CRITIC_VALUE] = p->value_mean;
+	r->metric[EBB_M_CRITIC_RETURN] = p->return_mean;
 	r->metric[EBB_M_COV_MEAN] = p->cov_mean;
 	r->metric[EBB_M_COV_POSITIVE] = p->cov_positive;
 	r->metric[EBB_M_COV_TOP002] = p->cov_top[0];
@@ -199,7 +210,7 @@ static int deal(struct ebb_trial *t)
 static void next_update(struct ebb_trial *t)
 {
 	t->update++;
-	t->stage = STAGE_UPDATE;
+	t->stage = STAGE_CRITIC;
 	if (++t->minibatch < t->o->train.minibatches)
 		return;
 	t->minibatch = 0;
@@ -220,9 +231,25 @@ static int write_update(struct ebb_trial *t, struct ebb_err *err)
 	return ebb_trial_row(t, EBB_AXIS_UPDATE, &t->update_reading, err);
 }
 
+int ebb_update_fail(struct ebb_trial *t, const char *cause, struct ebb_err *err)
+{
+	int rc = write_update(t, err);
+
+	if (rc == 0 && snapshot_due(t)) /* this step has no CLOSE */
+		rc = snapshot_write(t, err);
+	ebb_trial_diverge(t, cause);
+	return rc < 0 ? rc : NEXT;
+}
+
 /* Leave the request: forward, weigh and backward of the mini-batch, and the optimizer's step. */
 static void ask_update(struct ebb_trial *t)
 {
+	const bool shared = t->needs.critic && !ebb_critic_separate(t);
+
+	if (shared) {
+		t->mb.value = t->value;
+		t->mb.w_value = t->w_value;
+	}
 	t->request = (struct ebb_request){
 		.kind = EBB_REQUEST_UPDATE,
 		.policy = EBB_POLICY_CURRENT,
@@ -239,14 +266,11 @@ static void ask_update(struct ebb_trial *t)
 			 .w_logp = t->w_logp,
 			 .w_entropy = t->w_entropy,
 			 .w_kl = t->needs.exact_kl ? t->w_kl : NULL,
+			 .value = shared ? t->value : NULL,
+			 .w_value = shared ? t->w_value : NULL,
 			 .weigh = ebb_weigh_rows,
 			 .ctx = &t->mb},
-		.rule = {.lr = ebb_trial_lr(t),
-			 .beta1 = t->o->train.beta1,
-			 .beta2 = t->o->train.beta2,
-			 .eps = 1e-8,
-			 .weight_decay = t->o->train.weight_decay,
-			 .grad_clip = t->o->train.grad_clip}};
+		.rule = ebb_trial_rule(t, ebb_trial_lr(t))};
 	t->stage = STAGE_UPDATED;
 }
 
@@ -263,6 +287,13 @@ static void fill_rows(struct ebb_trial *t)
 	}
 }
 
+/* Is the log-probability of the tokens to choose among what it was when they were drawn? */
+static bool drawn_now(const struct ebb_trial *t)
+{
+	return !t->measured && !t->needs.old_pass && !t->carried && !t->needs.logit &&
+	       !(t->needs.inject && t->needs.pool) && !ebb_inject_any(t, t->member, t->mb.n);
+}
+
 /*
  * Before tokens can be chosen, the log-probability of all that they are chosen among must be known:
  * by a pass over the mini-batch or, with a pool, over the rollout batch. While nothing was learnt
@@ -274,7 +305,7 @@ static int ask_selection(struct ebb_trial *t)
 	size_t width = (size_t)s->T * sizeof *t->logp;
 
 	t->stage = STAGE_SELECT;
-	if (t->measured || t->needs.old_pass || t->carried || t->needs.logit) {
+	if (!drawn_now(t)) {
 		if (t->needs.pool) {
 			ebb_trial_score(t, s, EBB_POLICY_CURRENT, -1);
 			t->request.pass.logp = t->pool_logp;
@@ -303,21 +334,18 @@ static int ask_selection(struct ebb_trial *t)
 	return NEXT;
 }
 
-int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
+int ebb_update_begin(struct ebb_trial *t, struct ebb_err *err)
 {
-	const struct ebb_options *o = t->o;
-	struct ebb_store *s = &t->batch;
-	int n = deal(t), rc;
+	int n = deal(t);
 
-	ebb_reading_clear(&t->update_reading);
-	t->mb = (struct ebb_minibatch){.o = o,
+	t->mb = (struct ebb_minibatch){.o = t->o,
 				       .batch = &t->view,
 				       .row = t->member,
 				       .n = n,
-				       .stride = s->T,
+				       .stride = t->batch.T,
 				       .kl_coef = t->kl_coef,
 				       .entropy_coef = t->entropy_coef,
-				       .limit = s->T,
+				       .limit = t->batch.T,
 				       .logp = t->logp,
 				       .entropy = t->entropy,
 				       .kl = t->needs.exact_kl ? t->kl : NULL,
@@ -331,7 +359,14 @@ int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
 				       .mark = snapshot_due(t) ? t->mark : NULL,
 				       .select = ebb_trial_draw(t, EBB_STREAM_SELECT),
 				       .private_ = t->mb.private_};
-	rc = ebb_weigh_begin(&t->mb, err);
+	fill_rows(t);
+	return ebb_weigh_begin(&t->mb, err);
+}
+
+int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
+{
+	int rc = ebb_update_begin(t, err);
+
 	if (rc < 0)
 		return rc;
 	if (ebb_weigh_tokens(&t->mb) == 0) {
@@ -340,8 +375,7 @@ int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
 		next_update(t);
 		return rc < 0 ? rc : NEXT;
 	}
-	t->mb.select.round = (uint32_t)(t->epoch * o->train.minibatches + t->minibatch);
-	fill_rows(t);
+	t->mb.select.round = (uint32_t)(t->epoch * t->o->train.minibatches + t->minibatch);
 	if (t->needs.batch_scope)
 		return ask_selection(t);
 	ask_update(t);
@@ -354,7 +388,7 @@ int ebb_stage_select(struct ebb_trial *t, struct ebb_err *err)
 	(void)err;
 	t->t_score += t->request.seconds;
 	ebb_weigh_select(&t->mb);
-	fill_rows(t);
+	fill_rows(t); /* a pass over a pool had others */
 	ask_update(t);
 	return WORK;
 }
@@ -403,17 +437,20 @@ int ebb_stage_updated(struct ebb_trial *t, struct ebb_err *err)
 	m[EBB_M_COV_DRIFT] = w.cov_drift;
 	m[EBB_M_COV_SELECTED_POSITIVE] = w.cov_positive;
 	m[EBB_M_COV_SELECTED_PROB] = w.cov_prob;
+	if (t->mb.value) {
+		m[EBB_M_CRITIC_LOSS] = w.value_loss;
+		m[EBB_M_CRITIC_CLIP] = w.value_clip;
+	}
+	m[EBB_M_RATIO_INJECTED] = w.ratio_injected;
 	m[EBB_M_UPDATE_SKIPPED] = 0;
+	if (!isfinite(w.loss) || !isfinite(t->request.grad_norm))
+		return ebb_update_fail(t,
+				       isfinite(w.loss) ? "the gradient norm is not finite"
+							: "the loss is not finite",
+				       err);
 	rc = write_update(t, err);
 	if (rc < 0)
 		return rc;
-	if (!isfinite(w.loss) || !isfinite(t->request.grad_norm)) {
-		if (snapshot_due(t)) /* this step has no CLOSE */
-			rc = snapshot_write(t, err);
-		ebb_trial_diverge(t, isfinite(w.loss) ? "the gradient norm is not finite"
-						      : "the loss is not finite");
-		return rc < 0 ? rc : NEXT;
-	}
 	next_update(t);
 	if (first && ebb_trial_shifts(t))
 		t->stage = STAGE_SHIFT_AFTER;
@@ -433,12 +470,31 @@ static double controlled_kl(const struct ebb_store *s)
 		for (int t = 0; t < s->length[i]; t++)
 			k += s->old[(size_t)i * (size_t)s->T + (size_t)t] -
 			     s->ref[(size_t)i * (size_t)s->T + (size_t)t];
-		if (s->length[i] > 0) {
+		if (s->length[i] > 0 && !s->injected[i]) {
 			sum += k / s->length[i];
 			rows++;
 		}
 	}
 	return rows > 0 ? sum / rows : 0;
+}
+
+static void measure_baseline(struct ebb_trial *t, int drawn)
+{
+	double *m = t->reading.metric, injected = 0;
+	const int rows = t->batch.n * t->batch.G;
+	const int64_t every = t->o->advantage.refresh;
+
+	if (t->needs.greedy || t->needs.reference_samples > 0)
+		m[EBB_M_BASELINE_MEAN] = t->baseline_sum / drawn;
+	if (t->needs.reference_samples == 0)
+		return;
+	for (int i = 0; i < rows; i++)
+		injected += t->batch.injected[i];
+	m[EBB_M_BASELINE_AGE] = (double)(every > 0 ? t->step % every : t->step);
+	m[EBB_M_BASELINE_WRONG] = (double)t->all_wrong / drawn;
+	m[EBB_M_BASELINE_RIGHT] = (double)t->all_right / drawn;
+	m[EBB_M_DROPPED] = (double)t->dropped / drawn;
+	m[EBB_M_INJECTED] = rows > 0 ? injected / rows : NAN;
 }
 
 static double controlled_entropy(const struct ebb_trial *t)
@@ -461,6 +517,7 @@ int ebb_stage_close(struct ebb_trial *t, struct ebb_err *err)
 	m[EBB_M_GROUP_KEPT] = t->batch.n;
 	m[EBB_M_GROUP_DRAWN] = drawn;
 	m[EBB_M_DYNAMIC_ROUNDS] = t->round;
+	measure_baseline(t, drawn);
 	m[EBB_M_KL_COEF] = t->o->kl.place == EBB_KL_NONE ? NAN : t->kl_coef;
 	m[EBB_M_ENTROPY_COEF] = ebb_weighs_entropy(t->o) ? t->entropy_coef : NAN;
 	m[EBB_M_LR] = ebb_trial_lr(t);

@@ -97,6 +97,21 @@ Test(unit, lines)
 		 "A_it -= 0.04 sum_{u >= t} k_iu", "outside"},
 		{"kl.place=reward kl.reward_group=inside", "kl in reward", "r_i -= 0.04 sum_t k_it",
 		 "inside"},
+		{"kl.place=reward kl.estimator=k1 advantage.center=critic critic.model=shared",
+		 "kl in reward", "r_it -= 0.04 k_it, at every token", "k1, reward"},
+		{"advantage.center=critic critic.model=shared info.coef=0.5 info.combine=gated",
+		 "values",
+		 "r_it: r_i + 0.5 u_i at the last token, 0 before it; u only in groups "
+		 "whose r are all equal",
+		 "PG 4.2"},
+		{"advantage.center=critic critic.model=shared", "loss",
+		 "sum_it w_it l_it + 0.1 sum_it w_it y_it", ""},
+		{"advantage.center=critic critic.model=shared advantage.discount=0.5", "advantage",
+		 "A_it = sum_{u >= t} 0.475^(u - t) d_iu", "PG 4.2 GAE"},
+		{"advantage.center=critic critic.model=separate advantage.discount=0.5", "values",
+		 "d_it = r_it + 0.5 V_i,t+1 - V_it", "PG 4.2"},
+		{"advantage.center=critic critic.model=separate critic.target=td0", "value loss",
+		 "G_it = r_it + V_i,t+1, before", "PG 4.2 td0"},
 		{"kl_old.coef=0.5", "loss", "+ 0.5 sum_it w_it q_it", ""},
 		{"tis.kind=token-trunc", "loss", "sum_it w_it v_it l_it", ""},
 		{"tis.kind=token-trunc", "correction", "exact here: roll = old",
@@ -172,6 +187,7 @@ Test(unit, one_update_a_step)
 #define ON_KL        "kl.place=loss kl.controller=adaptive ref.every=10 ref.mix=0.5 "
 #define ON_SELECTION "loss.policy=clip_cov "
 #define ON_GAMMA     "entropy.coef=0.1 entropy.aggregate=seq-mean gamma.kind=piece_linear "
+#define ON_CRITIC    "critic.model=shared advantage.center=critic advantage.scale=whiten "
 #define ON_INFO      "info.coef=0.5 info.external=2 "
 
 /* No option is overlooked: with its stage on, every choice and every other number reads otherwise. */
@@ -193,7 +209,9 @@ Test(unit, every_option_of_the_loss_changes_the_text)
 		{ON_INFO, "dynamic.on", {"off", "correct", "shaped", "total"}},
 		{"dynamic.on=correct", "dynamic.surplus", {"drop", "carry"}},
 		{"dynamic.on=correct", "dynamic.max_rounds", {"4", "5"}},
-		{"", "advantage.center", {"none", "batch", "group", "loo", "static", "greedy"}},
+		{"",
+		 "advantage.center",
+		 {"none", "batch", "group", "loo", "static", "greedy", "critic"}},
 		{"", "advantage.scale", {"none", "group_std", "batch_std", "whiten"}},
 		{"", "advantage.std_ddof", {"1", "0"}},
 		{"advantage.scale=whiten", "advantage.std_ddof", {"1", "0"}},
@@ -214,6 +232,17 @@ Test(unit, every_option_of_the_loss_changes_the_text)
 		{ON_SELECTION "covariance.kind=response_z ",
 		 "covariance.response_source",
 		 {"logprob", "logit"}},
+		{"advantage.center=static", "advantage.refresh", {"0", "50"}},
+		{"advantage.center=static", "advantage.acc0", {"keep", "drop", "inject"}},
+		{"advantage.center=static advantage.acc0=drop", "advantage.acc1", {"drop", "keep"}},
+		{ON_CRITIC, "advantage.lambda", {"0.95", "0", "1"}},
+		{ON_CRITIC, "advantage.discount", {"1", "0.9"}},
+		{ON_CRITIC, "critic.model", {"none", "shared", "separate"}},
+		{ON_CRITIC, "critic.coef", {"0.1", "0", "1"}},
+		{ON_CRITIC, "critic.clip", {"0.2", "0"}},
+		{ON_CRITIC, "critic.target", {"gae_return", "td0"}},
+		{ON_CRITIC "critic.model=separate", "critic.lr", {"1e-3", "1e-4"}},
+		{ON_CRITIC, "critic.bootstrap", {"zero", "value"}},
 		{ON_SELECTION, "covariance.fraction", {"0.01", "0.02"}},
 		{ON_SELECTION, "covariance.low", {"1", "2"}},
 		{ON_SELECTION, "covariance.high", {"5", "6"}},

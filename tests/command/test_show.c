@@ -131,6 +131,40 @@ static int count_lines(const char *label, int limit)
 	return n;
 }
 
+/* The critic's values stand beside the advantages where there is a critic, and nowhere else. */
+Test(show, values_of_a_critic)
+{
+	struct ebb_array value;
+	struct ebb_err err = EBB_ERR_INIT;
+	json_t *root, *token;
+	struct ebb_run r;
+
+	run("run algorithm=ppo seeds=1 " LIVELY "--out v");
+	r = open_run("v");
+	value = read_array(&r, "snapshot/value");
+	run("show v ppo:100 4 --json");
+	root = answer();
+	token = json_object_get(json_array_get(json_object_get(root, "questions"), 0), "responses");
+	token = json_array_get(json_object_get(json_array_get(token, 0), "tokens"), 0);
+	cr_assert(fabs(value.value[value.dim[1] * value.dim[2]]) > 0.0);
+	cr_assert_eq(json_number_value(json_object_get(token, "value")),
+		     value.value[value.dim[1] * value.dim[2]]);
+	json_decref(root);
+	setenv("COLUMNS", "80", 1);
+	run("show v ppo:100 4 --n 1");
+	cr_assert_geq(count_lines("    V ", 80), 1);
+	says("the critic's value");
+	ebb_array_release(&value);
+	ebb_run_release(&r);
+
+	run("run algorithm=grpo seeds=1 " LIVELY "--out none");
+	r = open_run("none");
+	cr_assert_lt(ebb_run_read(&r, 0, 0, "snapshot/value", &value, &err), 0);
+	run("show none grpo:100 4 --n 1");
+	says_not("the critic's value");
+	ebb_run_release(&r);
+}
+
 Test(show, text_is_aligned_and_says_what_it_shows)
 {
 	char id[EBB_ID_MAX], *line;

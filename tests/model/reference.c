@@ -78,7 +78,7 @@ static void attend(const struct ebb_model *m, int n, const double *qkv, double *
 }
 
 void reference_logits(const struct ebb_layout *layout, const double *flat, const int32_t *token,
-		      int n, double *logits)
+		      int n, double *logits, double *value)
 {
 	const struct ebb_model *m = &layout->model;
 	int C = m->C, F = m->F, D = m->D, Q = m->NH * D, QKV = (m->NH + 2 * m->NKV) * D;
@@ -132,6 +132,11 @@ void reference_logits(const struct ebb_layout *layout, const double *flat, const
 	for (int t = 0; t < n; t++) {
 		norm_vector(C, m->norm_eps, x + t * C, tensor_of(layout, flat, "final_norm", -1),
 			    norm);
+		if (m->value && value != NULL) {
+			value[t] = *tensor_of(layout, flat, "value_bias", -1);
+			for (int k = 0; k < C; k++)
+				value[t] += norm[k] * tensor_of(layout, flat, "value", -1)[k];
+		}
 		for (int j = 0; j < m->V; j++) {
 			logits[t * m->V + j] = 0.0;
 			for (int k = 0; k < C; k++)

@@ -7,9 +7,10 @@
 
 #include "model/model.h"
 
-/* Raw logits of every position of a sequence of n tokens                          (n, V). */
+/* Raw logits of every position of a sequence of n tokens (n, V), and where the layout has a value
+ * head, the values (n); value may be null. */
 void reference_logits(const struct ebb_layout *layout, const double *flat, const int32_t *token,
-		      int n, double *logits);
+		      int n, double *logits, double *value);
 
 struct reference_judgement {
 	double logp, logp_ref, entropy, kl, moment[4];

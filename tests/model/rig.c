@@ -10,10 +10,10 @@ const char *const isa_name[3] = {"avx512", "avx2", "scalar"};
 const struct shape shape[N_SHAPES] = {
 	{"plain, tied",
 	 {.V = 11, .T = 9, .C = 12, .NH = 2, .NKV = 2, .D = 6, .F = 10, .L = 2, .tied = true,
-	  .rope_theta = 1e4, .norm_eps = 1e-6F}},
+	  .value = true, .rope_theta = 1e4, .norm_eps = 1e-6F}},
 	{"everything, untied",
 	 {.V = 13, .T = 9, .C = 12, .NH = 4, .NKV = 2, .D = 4, .F = 10, .L = 2, .qkv_bias = true,
-	  .qk_norm = true, .tied = false, .rope_theta = 100.0, .norm_eps = 1e-5F}},
+	  .qk_norm = true, .tied = false, .value = true, .rope_theta = 100.0, .norm_eps = 1e-5F}},
 	{"bias, one kv head, one layer",
 	 {.V = 19, .T = 7, .C = 10, .NH = 3, .NKV = 1, .D = 2, .F = 17, .L = 1, .qkv_bias = true,
 	  .tied = true, .rope_theta = 1e4, .norm_eps = 1e-6F}},
@@ -80,7 +80,7 @@ void batch_make(struct batch *batch, const struct ebb_model *model, int n, doubl
 
 	batch->row = calloc((size_t)n, sizeof *batch->row);
 	batch->token = calloc(cells, sizeof *batch->token);
-	batch->n_array = 11 * cells;
+	batch->n_array = 13 * cells;
 	batch->array = calloc(batch->n_array, sizeof *batch->array);
 	for (int i = 0; i < n; i++) {
 		int length = 2 + (int)ebb_rng_below(&rng, (uint32_t)model->T - 1);
@@ -106,11 +106,17 @@ void batch_make(struct batch *batch, const struct ebb_model *model, int n, doubl
 		p->logp_ref = p->kl + cells;
 		p->w_kl = p->logp_ref + cells;
 	}
+	if (model->value) {
+		p->value = batch->array + 11 * cells;
+		p->w_value = p->value + cells;
+	}
 	for (size_t i = 0; i < cells; i++) {
 		p->w_logp[i] = ebb_rng_uniform(&rng) - 0.4;
 		p->w_entropy[i] = ebb_rng_uniform(&rng) - 0.4;
 		if (ref != NULL)
 			p->w_kl[i] = ebb_rng_uniform(&rng) - 0.4;
+		if (model->value)
+			p->w_value[i] = ebb_rng_uniform(&rng) - 0.4;
 	}
 }
 

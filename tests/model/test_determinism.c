@@ -118,6 +118,8 @@ Test(determinism, rows_stand_alone)
 			p.row += i, p.n = 1;
 			p.logp += i * stride, p.entropy += i * stride, p.kl += i * stride;
 			p.logp_ref += i * stride, p.moment += 4 * i * stride;
+			if (p.value != NULL)
+				p.value += i * stride;
 			ebb_pass_score(rig.e, &rig.w, &p);
 		}
 		cr_assert(batch_same(&scored, &graded), "%s: score and gradient pass differ",

@@ -1,7 +1,7 @@
 /*
  * The engine's results and all its gradients against a plain double-precision policy: every entry of
  * every tensor (a sample of them in the large shape) by central differences, for the gradient of
- * logp, of the entropy, of the KL and of the three together.
+ * logp, of the entropy, of the KL, of the value where there is a value head, and of all together.
  */
 #include <criterion/criterion.h>
 #include <math.h>
@@ -14,8 +14,8 @@
 #define N_ROWS 5
 #define SLOT   2
 
-enum { LOGP, ENTROPY, KL, ALL, N_LOSSES };
-static const char *const loss_name[N_LOSSES] = {"logp", "entropy", "kl", "all"};
+enum { LOGP, ENTROPY, KL, VALUE, ALL, N_LOSSES };
+static const char *const loss_name[N_LOSSES] = {"logp", "entropy", "kl", "value", "all"};
 
 static double *widened(const struct ebb_weights *w)
 {
@@ -26,24 +26,24 @@ static double *widened(const struct ebb_weights *w)
 	return flat;
 }
 
-/* Raw logits of every row under these weights (n, T, V). */
+/* Raw logits and values of every row under these weights (n, T, V), (n, T). */
 static void logits_all(const struct ebb_layout *layout, const double *flat, const struct batch *b,
-		       double *logits)
+		       double *logits, double *value)
 {
 	const struct ebb_model *m = &layout->model;
 
 	for (int i = 0; i < b->pass.n; i++)
 		reference_logits(layout, flat, b->row[i].token, b->row[i].length - 1,
-				 logits + (size_t)i * m->T * m->V);
+				 logits + (size_t)i * m->T * m->V, value + (size_t)i * m->T);
 }
 
-/* The three losses, each the sum of its coefficients times its quantity. */
+/* The losses, each the sum of its coefficients times its quantity. */
 static void losses(const struct ebb_layout *layout, const double *flat, const struct batch *b,
-		   const double *ref, double *logits, double loss[N_LOSSES])
+		   const double *ref, double *logits, double *value, double loss[N_LOSSES])
 {
 	const struct ebb_model *m = &layout->model;
 
-	logits_all(layout, flat, b, logits);
+	logits_all(layout, flat, b, logits, value);
 	memset(loss, 0, N_LOSSES * sizeof *loss);
 	for (int i = 0; i < b->pass.n; i++)
 		for (int t = b->row[i].start; t < b->row[i].length; t++) {
@@ -55,12 +55,15 @@ static void losses(const struct ebb_layout *layout, const double *flat, const st
 			loss[LOGP] += b->pass.w_logp[cell] * j.logp;
 			loss[ENTROPY] += b->pass.w_entropy[cell] * j.entropy;
 			loss[KL] += b->pass.w_kl[cell] * j.kl;
+			if (m->value)
+				loss[VALUE] +=
+					b->pass.w_value[cell] * value[(size_t)i * m->T + t - 1];
 		}
-	loss[ALL] = loss[LOGP] + loss[ENTROPY] + loss[KL];
+	loss[ALL] = loss[LOGP] + loss[ENTROPY] + loss[KL] + loss[VALUE];
 }
 
 static void results_check(const char *name, const struct ebb_layout *layout, const struct batch *b,
-			  const double *logits, const double *ref)
+			  const double *logits, const double *value, const double *ref)
 {
 	const struct ebb_model *m = &layout->model;
 
@@ -82,6 +85,8 @@ static void results_check(const char *name, const struct ebb_layout *layout, con
 				{"variance", b->pass.moment[4 * cell + 1], j.moment[1]},
 				{"third moment", b->pass.moment[4 * cell + 2], j.moment[2]},
 				{"fourth moment", b->pass.moment[4 * cell + 3], j.moment[3]},
+				{"value", m->value ? b->pass.value[cell] : 0.0,
+				 m->value ? value[(size_t)i * m->T + t - 1] : 0.0},
 			};
 
 			for (size_t k = 0; k < sizeof pair / sizeof *pair; k++)
@@ -92,12 +97,13 @@ static void results_check(const char *name, const struct ebb_layout *layout, con
 		}
 }
 
-/* The engine's gradients of the four losses. */
+/* The engine's gradients of the losses. */
 static void gradients(struct rig *rig, struct batch *b, float *grad[N_LOSSES])
 {
 	struct ebb_pass *p = &b->pass;
 	size_t cells = (size_t)p->n * p->stride;
 	double *w_logp = p->w_logp, *w_entropy = p->w_entropy, *w_kl = p->w_kl;
+	double *w_value = p->w_value;
 	double *zero = calloc(cells, sizeof *zero);
 
 	for (int k = 0; k < N_LOSSES; k++) {
@@ -105,6 +111,7 @@ static void gradients(struct rig *rig, struct batch *b, float *grad[N_LOSSES])
 		p->w_logp = k == LOGP || k == ALL ? w_logp : zero;
 		p->w_entropy = k == ENTROPY || k == ALL ? w_entropy : NULL;
 		p->w_kl = k == KL || k == ALL ? w_kl : NULL;
+		p->w_value = k == VALUE || k == ALL ? w_value : NULL;
 		ebb_pass_grad(rig->e, &rig->w, p, grad[k]);
 	}
 	free(zero);
@@ -119,6 +126,7 @@ static void gradients_check(int s, double tau)
 	size_t n_logits = (size_t)N_ROWS * m->T * m->V;
 	double *flat, *ref_flat, *logits = calloc(n_logits, sizeof *logits);
 	double *ref = calloc(n_logits, sizeof *ref), *diff;
+	double *value = calloc((size_t)N_ROWS * m->T, sizeof *value);
 	float *grad[N_LOSSES];
 
 	cr_assert(rig_open(&rig, m, "auto", 1, SLOT));
@@ -127,9 +135,9 @@ static void gradients_check(int s, double tau)
 	flat = widened(&rig.w);
 	ref_flat = widened(&rig.ref);
 	diff = calloc(N_LOSSES * layout->n_floats, sizeof *diff);
-	logits_all(layout, ref_flat, &b, ref);
-	logits_all(layout, flat, &b, logits);
-	results_check(shape[s].name, layout, &b, logits, ref);
+	logits_all(layout, ref_flat, &b, ref, value);
+	logits_all(layout, flat, &b, logits, value);
+	results_check(shape[s].name, layout, &b, logits, value, ref);
 	for (int i = 0; i < layout->n_tensors; i++) {
 		const struct ebb_tensor *t = &layout->tensor[i];
 		int n = t->rows * t->cols, step = n > 600 ? n / 12 : 1, checked = 0;
@@ -140,9 +148,9 @@ static void gradients_check(int s, double tau)
 			double above[N_LOSSES], below[N_LOSSES];
 
 			*w = kept + h;
-			losses(layout, flat, &b, ref, logits, above);
+			losses(layout, flat, &b, ref, logits, value, above);
 			*w = kept - h;
-			losses(layout, flat, &b, ref, logits, below);
+			losses(layout, flat, &b, ref, logits, value, below);
 			*w = kept;
 			for (int k = 0; k < N_LOSSES; k++) {
 				double d = (above[k] - below[k]) / (2.0 * h);
@@ -155,6 +163,16 @@ static void gradients_check(int s, double tau)
 			/* fp32 sums of terms as large as the tensor's typical gradient */
 			double floor = 2e-5 * sqrt(scale[k] / checked) + 1e-7;
 
+			/* the head over the vocabulary is none of the value's, and conversely */
+			const bool own = strncmp(t->name, "value", 5) == 0;
+
+			if (!m->value && k == VALUE)
+				continue;
+			if ((own && k < VALUE) || (k == VALUE && strcmp(t->name, "head") == 0)) {
+				for (int j = 0; j < n; j++)
+					cr_assert_eq(grad[k][t->offset + j], 0.0F);
+				continue;
+			}
 			cr_assert(scale[k] > 0.0,
 				  "%s: the gradient of %s by %s[%d] is zero and tests nothing",
 				  shape[s].name, loss_name[k], t->name, t->layer);
@@ -176,6 +194,7 @@ static void gradients_check(int s, double tau)
 	free(flat);
 	free(ref_flat);
 	free(logits);
+	free(value);
 	free(ref);
 	batch_free(&b);
 	rig_close(&rig);
@@ -215,6 +234,7 @@ Test(gradient, kl_to_itself_is_zero)
 
 	cr_assert(rig_open(&rig, &shape[1].model, "auto", 1, SLOT));
 	batch_make(&b, &shape[1].model, N_ROWS, 1.0, &rig.w, 3);
+	b.pass.w_value = NULL;
 	memset(b.pass.w_logp, 0, (size_t)N_ROWS * b.pass.stride * sizeof *b.pass.w_logp);
 	b.pass.w_entropy = NULL;
 	grad = calloc(rig.layout.n_floats, sizeof *grad);
@@ -254,6 +274,8 @@ Test(gradient, batch_is_sum_of_rows)
 		p.n = 1;
 		p.logp += at, p.entropy += at, p.moment += 4 * at, p.kl += at, p.logp_ref += at;
 		p.w_logp += at, p.w_entropy += at, p.w_kl += at;
+		if (p.value != NULL)
+			p.value += at, p.w_value += at;
 		ebb_pass_grad(rig.e, &rig.w, &p, one);
 		for (size_t j = 0; j < rig.layout.n_floats; j++)
 			sum[j] += one[j];

@@ -14,7 +14,8 @@ Test(layout, places_every_tensor_once)
 		int a_layer = 6 + (m->qkv_bias ? 1 : 0) + (m->qk_norm ? 2 : 0);
 
 		cr_assert_eq(ebb_layout_init(&layout, m, &err), 0, "%s", err.text);
-		cr_assert_eq(layout.n_tensors, 2 + (m->tied ? 0 : 1) + m->L * a_layer);
+		cr_assert_eq(layout.n_tensors,
+			     2 + (m->tied ? 0 : 1) + (m->value ? 2 : 0) + m->L * a_layer);
 		for (int i = 0; i < layout.n_tensors; i++) {
 			const struct ebb_tensor *t = &layout.tensor[i];
 
@@ -79,6 +80,38 @@ Test(layout, refuses_what_cannot_be)
 	}
 }
 
+/* A policy with a value head and one without: what both have is the same, the head begins at 0. */
+Test(weights, are_adopted_with_and_without_a_value_head)
+{
+	const struct ebb_ops *ops = ebb_cpu_ops("auto", NULL);
+	struct ebb_model m[2] = {shape[0].model, shape[0].model};
+	struct ebb_layout layout[2];
+	struct ebb_weights w[2], back;
+
+	m[1].value = false;
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(ebb_layout_init(&layout[i], &m[i], NULL), 0);
+		cr_assert_eq(ebb_weights_init(&w[i], &layout[i], ops, NULL), 0);
+		ebb_weights_draw(&w[i], 4);
+	}
+	/* the head draws no number of another tensor's */
+	cr_assert_arr_eq(w[0].flat, w[1].flat, layout[1].n_floats * sizeof(float));
+	cr_assert_eq(ebb_weights_init(&back, &layout[0], ops, NULL), 0);
+	ebb_weights_draw(&back, 5);
+	weights_roughen(&back, 6, 0.5);
+	ebb_weights_adopt(&back, &w[1]);
+	cr_expect_arr_eq(back.flat, w[0].flat, layout[0].n_floats * sizeof(float));
+	weights_roughen(&back, 7, 0.5);
+	ebb_weights_adopt(&w[1], &back);
+	cr_expect_arr_eq(back.flat, w[1].flat, layout[1].n_floats * sizeof(float));
+	cr_expect_neq(back.flat[layout[1].n_floats], 0.0F);
+	ebb_weights_release(&back);
+	for (int i = 0; i < 2; i++) {
+		ebb_weights_release(&w[i]);
+		ebb_layout_release(&layout[i]);
+	}
+}
+
 Test(weights, are_drawn_by_the_table)
 {
 	const struct ebb_model *m = &shape[4].model;
@@ -108,7 +141,9 @@ Test(weights, are_drawn_by_the_table)
 		else if (t->rows > 1)
 			want = 1.0 / sqrt(t->rows);
 		else {
-			double constant = strcmp(t->name, "qkv_bias") == 0 ? 0.0 : 1.0;
+			const bool zero = strcmp(t->name, "qkv_bias") == 0 ||
+					  strncmp(t->name, "value", 5) == 0;
+			double constant = zero ? 0.0 : 1.0;
 
 			cr_assert(sum == n * constant && square == n * constant, "%s", t->name);
 			continue;

@@ -61,6 +61,11 @@ void bench_init(struct bench *k, int R, int T, int n_groups)
 	k->w_logp = reals(n);
 	k->w_entropy = reals(n);
 	k->w_kl = reals(n);
+	k->value = reals(n);
+	k->value_drawn = reals(n);
+	k->value_end = reals(R);
+	k->target = reals(n);
+	k->w_value = reals(n);
 	for (int i = 0; i < R; i++)
 		k->row[i] = i;
 	k->b = (struct ebb_batch){
@@ -78,6 +83,9 @@ void bench_init(struct bench *k, int R, int T, int n_groups)
 		.entropy = k->drawn_entropy,
 		.info = k->info,
 		.baseline = k->baseline,
+		.value = k->value_drawn,
+		.value_end = k->value_end,
+		.target = k->target,
 		.shaped = k->shaped,
 		.advantage = k->A,
 	};
@@ -94,15 +102,17 @@ void bench_init(struct bench *k, int R, int T, int n_groups)
 		.w_logp = k->w_logp,
 		.w_entropy = k->w_entropy,
 		.w_kl = k->w_kl,
+		.w_value = k->w_value,
 	};
 }
 
 void bench_release(struct bench *k)
 {
-	void *all[] = {k->group,  k->length, k->row,       k->mask,   k->truncated,
-		       k->reward, k->info,   k->baseline,  k->shaped, k->logp,
-		       k->old,    k->roll,   k->ref,       k->A,      k->entropy,
-		       k->kl,     k->w_logp, k->w_entropy, k->w_kl,   k->drawn_entropy};
+	void *all[] = {k->group,       k->length,    k->row,       k->mask,    k->truncated,
+		       k->reward,      k->info,      k->baseline,  k->shaped,  k->logp,
+		       k->old,         k->roll,      k->ref,       k->A,       k->entropy,
+		       k->kl,          k->w_logp,    k->w_entropy, k->w_kl,    k->value,
+		       k->value_drawn, k->value_end, k->target,    k->w_value, k->drawn_entropy};
 
 	ebb_weigh_release(&k->mb);
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -144,6 +154,7 @@ void bench_weigh(struct bench *k, int cut)
 
 	ebb_objective_needs(&k->o, &needs);
 	k->mb.entropy_coef = k->o.entropy.coef;
+	k->mb.value = needs.critic ? k->value : NULL;
 	cr_assert_eq(ebb_weigh_begin(&k->mb, &err), 0, "%s", err.text);
 	if (needs.batch_scope)
 		ebb_weigh_select(&k->mb);
@@ -319,7 +330,10 @@ void golden_config(struct ebb_options *o, json_t *config)
 			o->advantage.singleton = FIND(EBB_CHOICES_advantage_singleton, s);
 		else if (!strcmp(key, "gamma"))
 			o->advantage.discount = x;
-		else if (strcmp(key, "ref_rewards") && strcmp(key, "reward_to_go"))
+		else if (!strcmp(key, "lam"))
+			o->advantage.lambda = x;
+		else if (strcmp(key, "ref_rewards") && strcmp(key, "reward_to_go") &&
+			 strcmp(key, "whiten"))
 			cr_assert_fail("no test maps the golden key '%s'", key);
 	}
 }

@@ -20,7 +20,8 @@ struct bench {
 	double *reward, *info, *baseline, *shaped;
 	double *logp, *old, *roll, *ref, *A, *entropy, *kl;
 	double *drawn_entropy; /* of the rollout batch; of random rows another than entropy */
-	double *w_logp, *w_entropy, *w_kl;
+	double *value, *value_drawn, *value_end, *target; /* read with a critic alone */
+	double *w_logp, *w_entropy, *w_kl, *w_value;
 	struct ebb_batch b;
 	struct ebb_minibatch mb;
 	struct ebb_weigh_stats s;

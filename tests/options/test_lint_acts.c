@@ -31,6 +31,18 @@ static void fill(struct bench *k)
 	}
 }
 
+static void fill_values(struct bench *k)
+{
+	struct ebb_rng r = {.draw = {.seed = 12, .stream = EBB_STREAM_TEST}};
+
+	for (int at = 0; at < ROWS * T; at++) {
+		k->value_drawn[at] = ebb_rng_uniform(&r);
+		k->value[at] = k->value_drawn[at] + ebb_rng_uniform(&r) - 0.5;
+	}
+	for (int i = 0; i < ROWS; i++)
+		k->value_end[i] = ebb_rng_uniform(&r);
+}
+
 /* What the trainer knows of the policies: which of them are the same. */
 static void fill_policies(struct bench *k)
 {
@@ -54,6 +66,7 @@ static void run(struct bench *k, const struct lint_case *c, const char *settings
 
 	bench_random(k, ROWS, T, GROUP, 11);
 	fill(k);
+	fill_values(k);
 	options_of(&k->o, NULL, c->base, settings);
 	fill_policies(k); /* a probe changes the loss, not who drew what */
 	if (probe)
@@ -77,6 +90,7 @@ static double distance(const struct bench *a, const struct bench *b)
 		d = fmax(d, fabs(a->w_logp[at] - b->w_logp[at]));
 		d = fmax(d, fabs(a->w_entropy[at] - b->w_entropy[at]));
 		d = fmax(d, fabs(a->w_kl[at] - b->w_kl[at]));
+		d = fmax(d, fabs(a->w_value[at] - b->w_value[at]));
 	}
 	return d;
 }

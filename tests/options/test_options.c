@@ -365,6 +365,13 @@ Test(options, checks_between_options)
 		{"train.group=1 advantage.center=none", "advantage.scale=group_std", "train.group"},
 		{"train.group=1 advantage.center=none advantage.scale=none", NULL, NULL},
 		{"train.group=1 advantage.center=batch advantage.scale=batch_std", NULL, NULL},
+		{"advantage.center=critic advantage.scale=none", "critic.model=none",
+		 "shared or separate"},
+		{"advantage.center=critic critic.model=shared", "advantage.scale=group_std",
+		 "whiten or none"},
+		{"advantage.center=critic critic.model=separate advantage.scale=whiten "
+		 "train.group=1",
+		 NULL, NULL},
 		{"overlong.max=10 overlong.cache=11", "overlong.cache=11", "overlong.max=10"},
 		{"sample.max_tokens=10 overlong.cache=11", "overlong.cache=11",
 		 "sample.max_tokens=10"},

@@ -294,7 +294,7 @@ Test(sampler, greedy_takes_the_likeliest)
 			const double *z = logits + (size_t)(n - 1) * m->V;
 			int best = 0;
 
-			reference_logits(&rig.layout, flat, token, n, logits);
+			reference_logits(&rig.layout, flat, token, n, logits, NULL);
 			for (int j = 1; j < m->V; j++)
 				if (z[j] > z[best])
 					best = j;
@@ -321,7 +321,7 @@ static double chi_square(struct rig *rig, const struct rolls *r, int top_k, int 
 
 	for (size_t i = 0; i < rig->layout.n_floats; i++)
 		flat[i] = rig->w.flat[i];
-	reference_logits(&rig->layout, flat, prompt->token, prompt->n, logits);
+	reference_logits(&rig->layout, flat, prompt->token, prompt->n, logits, NULL);
 	for (int i = 0; i < r->d.n; i++)
 		count[r->d.token[(size_t)i * r->d.stride]]++;
 	for (int j = 0; j < m->V; j++) {

@@ -118,6 +118,58 @@ Test(rows, rmsnorm)
 	}
 }
 
+Test(rows, value_head)
+{
+	static const int widths[] = {1, 5, 16, 33, 64, 100};
+	const struct ebb_cpu_isa *isa[MAX_ISAS];
+	int n = instances(isa), M = 5;
+
+	for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
+		int N = widths[i], ld = N + 3;
+		size_t size = (size_t)M * ld;
+		float *x = noise(1, size, 1.0f), *w = noise(2, (size_t)N, 1.0f), b = 0.3f;
+		float *dy = noise(3, (size_t)M, 1.0f), *before = noise(4, size, 1.0f);
+		float *first[4] = {0};
+		double *y_ref = doubles((size_t)M), *dw_ref = doubles((size_t)N);
+		double *dx_ref = doubles(size), db_ref[1] = {0.0};
+
+		for (int m = 0; m < M; m++) {
+			y_ref[m] = (double)b;
+			db_ref[0] += (double)dy[m];
+			for (int j = 0; j < N; j++) {
+				y_ref[m] += (double)x[m * ld + j] * (double)w[j];
+				dw_ref[j] += (double)dy[m] * (double)x[m * ld + j];
+				dx_ref[m * ld + j] =
+					(double)before[m * ld + j] + (double)dy[m] * (double)w[j];
+			}
+		}
+		for (int k = 0; k < n; k++) {
+			const struct ebb_ops *ops = &isa[k]->ops;
+			float *y = filled((size_t)M, GUARD), *dx = copy_of(before, size);
+			float *dw = filled((size_t)N, 0.0f), *db = filled(1, 0.0f);
+
+			ops->value_fwd(M, N, x, ld, w, &b, y);
+			ops->value_bwd(M, N, x, ld, w, dy, dx, ld, dw, db);
+			expect_near("y", y, y_ref, (size_t)M, 1e-6);
+			expect_near("dw", dw, dw_ref, (size_t)N, 1e-6);
+			expect_near("db", db, db_ref, 1, 1e-6);
+			for (int m = 0; m < M; m++) {
+				expect_near("dx", dx + m * ld, dx_ref + m * ld, (size_t)N, 1e-6);
+				expect_same_bits("gap of dx", dx + m * ld + N, before + m * ld + N,
+						 3);
+			}
+			if (k == 0) {
+				first[0] = y, first[1] = dx, first[2] = dw, first[3] = db;
+				continue;
+			}
+			expect_same_bits(ops->name, y, first[0], (size_t)M);
+			expect_same_bits(ops->name, dx, first[1], size);
+			expect_same_bits(ops->name, dw, first[2], (size_t)N);
+			expect_same_bits(ops->name, db, first[3], 1);
+		}
+	}
+}
+
 Test(rows, rope_turns_pairs_and_back)
 {
 	static const int widths[] = {2, 4, 10, 16, 24, 32, 34, 64, 80};

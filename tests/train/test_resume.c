@@ -176,6 +176,13 @@ KILLED(carry, "dynamic.on=correct dynamic.surplus=carry dynamic.max_rounds=3")
 KILLED(reference, "kl.place=loss kl.estimator=full ref.every=2 ref.mix=0.5")
 KILLED(adaptive, "kl.place=reward kl.estimator=k1 kl.controller=adaptive kl.horizon=10")
 KILLED(baselines, "advantage.center=static advantage.reference_samples=2")
+KILLED(critic_shared, "critic.model=shared advantage.center=critic advantage.scale=whiten "
+		      "critic.bootstrap=value train.epochs=2")
+KILLED(critic_separate, "critic.model=separate advantage.center=critic advantage.scale=whiten "
+			"kl.place=reward kl.estimator=k1 train.epochs=2")
+KILLED(group_sampling, "advantage.center=static advantage.reference_samples=2 advantage.refresh=2 "
+		       "advantage.acc0=inject reward.source=verifier dynamic.on=correct "
+		       "dynamic.surplus=carry dynamic.max_rounds=2 task.preset=trap")
 KILLED(entropy_control, "entropy.control=bang_bang entropy.target=2 entropy.delta=0.01")
 KILLED(clip_cov, "loss.policy=clip_cov covariance.fraction=0.05 covariance.low=-10 covariance.high=10 train.epochs=2")
 KILLED(kl_cov, "loss.policy=kl_cov covariance.fraction=0.05 dynamic.on=correct dynamic.surplus=carry")

@@ -278,6 +278,14 @@ Test(train, every_path_of_the_machine_runs)
 		"kl.place=reward kl.estimator=k1 kl.controller=adaptive",
 		"advantage.center=static advantage.reference_samples=2 advantage.scale=none",
 		"advantage.center=greedy advantage.scale=none",
+		"advantage.center=critic critic.model=shared advantage.scale=whiten "
+		"kl.place=reward kl.estimator=k1",
+		"advantage.center=critic critic.model=separate advantage.scale=none "
+		"critic.target=td0 critic.bootstrap=value info.coef=0.1 train.warmup=2",
+		"critic.model=shared loss.policy=clip_cov covariance.low=-1 train.group=1 "
+		"advantage.center=none advantage.scale=whiten",
+		"advantage.center=static advantage.acc0=inject advantage.refresh=1 "
+		"advantage.reference_samples=2 advantage.scale=none",
 		"sample.mismatch=noise sample.noise=0.3 tis.kind=token-trunc",
 		"sample.mismatch=stale sample.stale=1 tis.kind=seq-mask reward.source=random",
 		"sample.top_p=0.9 sample.top_k=5 tis.kind=token-mask",

@@ -1,4 +1,4 @@
-/* Operations on rows of activations: column sums, RMSNorm, RoPE, SwiGLU, embedding. */
+/* Operations on rows of activations: column sums, RMSNorm, value head, RoPE, SwiGLU, embedding. */
 #ifndef EBB_TENSOR_CPU_ROWS_H
 #define EBB_TENSOR_CPU_ROWS_H
 
@@ -87,6 +87,39 @@ static void rmsnorm_bwd(int M, int groups, int C, const float *x, int ldx, const
 				store_row(dw + j, v_fma(d, n, load_row(dw + j, C - j)), C - j);
 			}
 		}
+	}
+}
+
+static void value_fwd(int M, int N, const float *x, int ldx, const float *w, const float *b,
+		      float *y)
+{
+	for (int i = 0; i < M; i++) {
+		const float *xi = x + (size_t)i * ldx;
+		v16 dot = v_zero();
+
+		for (int j = 0; j < N; j += 16)
+			dot = v_fma(load_row(xi + j, N - j), load_row(w + j, N - j), dot);
+		y[i] = v_sum(dot) + *b;
+	}
+}
+
+static void value_bwd(int M, int N, const float *x, int ldx, const float *w, const float *dy,
+		      float *dx, int lddx, float *dw, float *db)
+{
+	for (int i = 0; i < M; i++) {
+		const float *xi = x + (size_t)i * ldx;
+		float *dxi = dx + (size_t)i * lddx;
+		v16 g = v_set1(dy[i]);
+
+		for (int j = 0; j < N; j += 16) {
+			store_row(dxi + j,
+				  v_fma(g, load_row(w + j, N - j), load_row(dxi + j, N - j)),
+				  N - j);
+			store_row(dw + j,
+				  v_fma(g, load_row(xi + j, N - j), load_row(dw + j, N - j)),
+				  N - j);
+		}
+		*db += dy[i];
 	}
 }
 
