@@ -28,6 +28,8 @@ enum ebb_stream {
 	EBB_STREAM_SELECT = 9,	      /* random choices inside an objective                 */
 	EBB_STREAM_BOOTSTRAP = 10,    /* resampling in the analysis                         */
 	EBB_STREAM_REFERENCE = 11,    /* rollouts of the base policy for static baselines   */
+	EBB_STREAM_TREE = 12,	      /* nodes of the random tree sampler: step, round, slot, sample = samples drawn */
+	EBB_STREAM_PROBE = 13,	      /* tokens of the probe's trees, as DECODE           */
 	EBB_STREAM_TEST = 255,
 };
 

@@ -30,6 +30,18 @@ static inline bool ebb_formula_kl_in_reward(const struct ebb_options *o)
 	return o->kl.place == EBB_KL_REWARD && o->kl.coef > 0;
 }
 
+/* Do tokens of a response have advantages of their own? */
+static inline bool ebb_formula_by_token(const struct ebb_options *o)
+{
+	return o->advantage.discount < 1 || o->advantage.center == EBB_CENTER_TREE;
+}
+
+/* formula_tree.c: where responses branch off; a step's own advantage, behind the group's; whose
+ * tokens of a shared step count */
+void ebb_formula_tree(struct ebb_formula *s);
+void ebb_formula_local(struct ebb_formula *s);
+void ebb_formula_shared(struct ebb_formula *s);
+
 /* formula_kl.c: the coefficient inside a sum, and the lines; kl_reward puts one only where
  * kl.reward_group is this. */
 void ebb_formula_kl_coef(struct ebb_formula *s);

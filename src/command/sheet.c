@@ -83,7 +83,7 @@ static void add_base(struct ebb_sheet *s)
 
 int64_t ebb_sheet_rows(const struct ebb_options *o)
 {
-	return o->train.prompts * o->train.group;
+	return o->train.prompts * ebb_group_size(o);
 }
 
 static void add_sampler(struct ebb_sheet *s)
@@ -95,7 +95,7 @@ static void add_sampler(struct ebb_sheet *s)
 	ebb_buf_printf(&text,
 		       "a step draws %s responses, %" PRId64 " to each of %" PRId64
 		       " prompts: at most %s tokens%s; temperature %.10g",
-		       grouped(rows, ebb_sheet_rows(o)), o->train.group, o->train.prompts,
+		       grouped(rows, ebb_sheet_rows(o)), ebb_group_size(o), o->train.prompts,
 		       grouped(tokens, ebb_sheet_rows(o) * s->limit),
 		       o->dynamic.on == EBB_DYNAMIC_OFF ? "" : " a round", o->sample.temperature);
 	if (o->sample.top_p < 1)
@@ -127,7 +127,7 @@ static void add_updates(struct ebb_sheet *s)
 		     ": %s updates, each on %" PRId64 "%s groups of %" PRId64,
 		     o->train.steps, o->train.epochs, o->train.minibatches,
 		     grouped(n, ebb_sheet_updates(o)), few, even ? "" : " or one more",
-		     o->train.group);
+		     ebb_group_size(o));
 }
 
 static void add_optimizer(struct ebb_sheet *s)

@@ -384,14 +384,15 @@ bool ebb_rule_top_k_all(const struct ebb_options *o, struct ebb_look *l)
 bool ebb_rule_top_k_one(const struct ebb_options *o, struct ebb_look *l)
 {
 	if (o->sample.top_k != 1 || o->sample.mismatch == EBB_MISMATCH_NOISE ||
-	    (o->advantage.center != EBB_CENTER_GROUP && o->advantage.center != EBB_CENTER_LOO))
+	    (o->advantage.center != EBB_CENTER_GROUP && o->advantage.center != EBB_CENTER_LOO &&
+	     o->advantage.center != EBB_CENTER_TREE))
 		return false;
 	return ebb_say(
 		l,
-		"sample.top_k=1 draws the same response train.group=%" PRId64 " times, so no "
+		"sample.top_k=1 draws the same response %s%" PRId64 " times, so no "
 		"reward differs inside a group and nothing is learnt; take 2 or more, or 0 for "
 		"off",
-		o->train.group);
+		o->tree.sampler == EBB_TREE_OFF ? "train.group=" : "", ebb_group_size(o));
 }
 
 bool ebb_rule_eval_temperature(const struct ebb_options *o, struct ebb_look *l)
