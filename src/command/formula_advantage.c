@@ -244,10 +244,9 @@ static void say_statistics(struct ebb_formula *s)
 	const struct ebb_options *o = s->o;
 	const bool has_std = o->advantage.scale == EBB_SCALE_GROUP_STD ||
 			     o->advantage.scale == EBB_SCALE_BATCH_STD;
-	const bool over_group = o->advantage.center == EBB_CENTER_GROUP ||
-				o->advantage.center == EBB_CENTER_LOO ||
-				o->advantage.center == EBB_CENTER_TREE ||
-				o->advantage.scale == EBB_SCALE_GROUP_STD;
+	const bool over_group =
+		o->advantage.center == EBB_CENTER_GROUP || o->advantage.center == EBB_CENTER_LOO ||
+		o->advantage.center == EBB_CENTER_TREE || o->advantage.scale == EBB_SCALE_GROUP_STD;
 	const bool over_batch = o->advantage.center == EBB_CENTER_BATCH ||
 				o->advantage.scale == EBB_SCALE_BATCH_STD;
 	const bool reduced = ebb_group_size(o) == 1 ||

@@ -33,8 +33,8 @@ static bool grove_next(struct grove *g)
 	p->shared = b->paths->shared + g->first;
 	p->ends = b->paths->ends + (size_t)g->first * T;
 	p->token = b->paths->token + (size_t)g->first * T;
-	g->tree.node = ebb_xrealloc(g->tree.node, ebb_tree_nodes(p->rows, p->T),
-				    sizeof *g->tree.node);
+	g->tree.node =
+		ebb_xrealloc(g->tree.node, ebb_tree_nodes(p->rows, p->T), sizeof *g->tree.node);
 	g->tree.at = ebb_xrealloc(g->tree.at, (size_t)p->rows * T, sizeof *g->tree.at);
 	return true;
 }
@@ -95,9 +95,9 @@ void ebb_tree_local(const struct ebb_options *o, const struct ebb_batch *b, cons
 				const size_t at = (size_t)i * (size_t)b->T + (size_t)t;
 				const int s = g.tree.at[at];
 
-				local[base + at] = (ebb_tree_ratio(o, &g.tree, s) -
-						    (1.0 + 1.0 / o->ib.beta)) *
-						   ebb_tree_confidence(o, &g.tree.node[s]);
+				local[base + at] =
+					(ebb_tree_ratio(o, &g.tree, s) - (1.0 + 1.0 / o->ib.beta)) *
+					ebb_tree_confidence(o, &g.tree.node[s]);
 			}
 	}
 	grove_release(&g);

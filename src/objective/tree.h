@@ -67,9 +67,9 @@ double ebb_tree_ratio(const struct ebb_options *o, const struct ebb_tree *tree, 
 
 /* What a node's children say, EI 5.2; NaN for a leaf. w: ib.child_weight. */
 struct ebb_ib {
-	double score;              /* prefactor times mean_w(eta1 eta2)                    */
-	double eta1, eta2, eta12;  /* means under w: information gain, confidence, product */
-	double cov;                /* Cov_w(eta1, eta2)                                    */
+	double score;             /* prefactor times mean_w(eta1 eta2)                    */
+	double eta1, eta2, eta12; /* means under w: information gain, confidence, product */
+	double cov;               /* Cov_w(eta1, eta2)                                    */
 	double mi; /* mean of KL(p(child) || p(node)) as Bernoulli, weighted by responses  */
 };
 

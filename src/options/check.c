@@ -75,8 +75,9 @@ static void check_advantage(const struct ebb_options *o, struct report *r)
 	bool loo = o->advantage.center == EBB_CENTER_LOO;
 
 	if (o->advantage.center == EBB_CENTER_TREE && o->tree.sampler == EBB_TREE_OFF)
-		problem(r, "advantage.center=tree credits the steps of trees, but tree.sampler=off: "
-			   "set tree.sampler to ib or another one, or advantage.center to group");
+		problem(r,
+			"advantage.center=tree credits the steps of trees, but tree.sampler=off: "
+			"set tree.sampler to ib or another one, or advantage.center to group");
 	if (o->advantage.center == EBB_CENTER_TREE && o->advantage.discount < 1.0)
 		problem(r,
 			"advantage.center=tree gives a shared step one advantage, but "
@@ -115,8 +116,9 @@ static void check_tree(const struct ebb_options *o, struct report *r)
 			ebb_tree_group(o), GROUP_MAX);
 	if (o->tree.sampler != EBB_TREE_OFF && o->ib.shared == EBB_IB_SHARED_ONCE &&
 	    o->gamma.kind != EBB_GAMMA_NONE && ebb_weighs_entropy(o))
-		problem(r, "ib.shared=once takes shared tokens out of responses, so gamma.kind has no "
-			   "positions to count: set ib.shared=per_trajectory or gamma.kind=none");
+		problem(r,
+			"ib.shared=once takes shared tokens out of responses, so gamma.kind has no "
+			"positions to count: set ib.shared=per_trajectory or gamma.kind=none");
 }
 
 static void check_length(const struct ebb_options *o, struct report *r)
@@ -150,11 +152,13 @@ static void check_loss(const struct ebb_options *o, struct report *r)
 			   "tokens, not the vocabulary; take k1 or k3");
 	if (o->kl.controller == EBB_KL_ADAPTIVE &&
 	    (o->kl.place == EBB_KL_NONE || o->kl.estimator == EBB_KL_FULL))
-		problem(r, "kl.controller=adaptive follows the estimate of drawn tokens: set kl.place "
-			   "to loss or reward, and kl.estimator to k1, k2 or k3");
+		problem(r,
+			"kl.controller=adaptive follows the estimate of drawn tokens: set kl.place "
+			"to loss or reward, and kl.estimator to k1, k2 or k3");
 	if (o->dynamic.on != EBB_DYNAMIC_OFF && ebb_group_size(o) == 1)
-		problem(r, "dynamic.on keeps groups whose responses differ, but train.group=1: raise "
-			   "train.group or set dynamic.on=off");
+		problem(r,
+			"dynamic.on keeps groups whose responses differ, but train.group=1: raise "
+			"train.group or set dynamic.on=off");
 	if (o->dynamic.on == EBB_DYNAMIC_TOTAL && !(o->info.coef > 0.0))
 		problem(r, "dynamic.on=total needs the information reward, but info.coef=0: set "
 			   "info.coef or use dynamic.on=correct");

@@ -76,7 +76,8 @@ static bool even_within_response(const struct ebb_options *o)
 		(o->tis.kind == EBB_TIS_TOKEN_TRUNC || o->tis.kind == EBB_TIS_TOKEN_MASK) &&
 		!sampler_is_exact(o);
 
-	return o->advantage.discount == 1.0 && !penalty && !weight;
+	return o->advantage.discount == 1.0 && o->advantage.center != EBB_CENTER_TREE && !penalty &&
+	       !weight;
 }
 
 bool ebb_rule_one_update_sequence(const struct ebb_options *o, struct ebb_look *l)
@@ -486,7 +487,9 @@ bool ebb_rule_ref_is_policy(const struct ebb_options *o, struct ebb_look *l)
 
 bool ebb_rule_ref_unread(const struct ebb_options *o, struct ebb_look *l)
 {
-	return o->ref.every > 0 && !penalises(o) &&
+	const bool credited = ebb_local_advantage(o) && o->ib.ref == EBB_IB_REF;
+
+	return o->ref.every > 0 && !penalises(o) && !credited &&
 	       ebb_say(l,
 		       "ref.every=%" PRId64
 		       " renews a reference that no penalty reads (kl.place=%s, "

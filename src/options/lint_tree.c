@@ -51,7 +51,8 @@ bool ebb_rule_ib_score_unread(const struct ebb_options *o, struct ebb_look *l)
 {
 	return o->tree.sampler != EBB_TREE_OFF && (!grows(o) || o->tree.sampler != EBB_TREE_IB) &&
 	       ebb_say(l,
-		       "it moves the readings tree/ib_mean and eval/ib_* alone: tree.sampler=%s and "
+		       "it moves the readings tree/ib_mean and eval/ib_* alone: tree.sampler=%s "
+		       "and "
 		       "tree.rounds=%" PRId64 " ask no score; take tree.sampler=ib",
 		       EBB_CHOICE(o, tree, sampler), o->tree.rounds);
 }
@@ -88,7 +89,8 @@ bool ebb_rule_ib_shared(const struct ebb_options *o, struct ebb_look *l)
 		       "tree.sampler=%s%s shares no step between responses; take a sampler that "
 		       "branches off",
 		       EBB_CHOICE(o, tree, sampler),
-		       o->tree.sampler != EBB_TREE_OFF && o->tree.rounds == 1 ? " in one round" : "");
+		       o->tree.sampler != EBB_TREE_OFF && o->tree.rounds == 1 ? " in one round"
+									      : "");
 }
 
 bool ebb_rule_ib_probe_many(const struct ebb_options *o, struct ebb_look *l)

@@ -17,8 +17,8 @@
 struct seat {
 	int sample;
 	int n_prompt;
-	int t;     /* tokens drawn */
-	int cache; /* which of the desk's caches */
+	int t;       /* tokens drawn */
+	int cache;   /* which of the desk's caches */
 	bool hungry; /* out of the bank: its last token must be fed before it has logits */
 };
 

@@ -208,8 +208,8 @@ static int refuse_mixed_evaluation(const struct ebb_sweep *s, struct ebb_err *er
 			double then;
 
 			/* a damaged record is made again, with today's settings */
-			if (ebb_trial_option(s->run_dir, p->id, option[k].group, option[k].name, &then,
-					     &ignored) == 0 &&
+			if (ebb_trial_option(s->run_dir, p->id, option[k].group, option[k].name,
+					     &then, &ignored) == 0 &&
 			    then != option[k].now)
 				return ebb_err_set(
 					err, EBB_EINVAL,

@@ -78,8 +78,7 @@ static void branch(struct ebb_trial *t, struct ebb_store *s, enum ebb_tree_sampl
 	ebb_tree_choose(t->o, sampler, &t->tree, t->ib, &draw, t->chosen);
 	draw.stream = coordinates->stream;
 	for (int g = t->drawn_from; g < t->drawn; g++) {
-		const struct ebb_node *node =
-			&t->tree.node[t->chosen[(g - t->drawn_from) / B]];
+		const struct ebb_node *node = &t->tree.node[t->chosen[(g - t->drawn_from) / B]];
 
 		take_over(s, i, g, node);
 		draw.sample = (uint32_t)g;
@@ -98,7 +97,7 @@ int ebb_grow(struct ebb_trial *t, struct ebb_store *s, enum ebb_tree_sampler sam
 	struct ebb_decode *d = &t->request.decode;
 
 	t->drawn_from = t->drawn;
-	t->drawn = !grows            ? s->G
+	t->drawn = !grows          ? s->G
 		   : t->drawn == 0 ? (int)t->o->tree.b0
 				   : t->drawn + (int)(t->o->tree.width * t->o->tree.branch);
 	ebb_trial_decode(t, s, policy, draw, false);
@@ -130,8 +129,8 @@ int ebb_grow(struct ebb_trial *t, struct ebb_store *s, enum ebb_tree_sampler sam
 
 /* Sums over the nodes of trees. */
 struct harvest {
-	double nodes, score;     /* with a continuation */
-	double forks, cov, mi;   /* with several        */
+	double nodes, score;   /* with a continuation */
+	double forks, cov, mi; /* with several        */
 };
 
 static void harvest(const struct ebb_trial *t, struct harvest *h)
@@ -213,7 +212,8 @@ int ebb_stage_trees_drawn(struct ebb_trial *t, struct ebb_err *err)
 	struct harvest h = {0};
 
 	ebb_store_judge_samples(s, t->lab, t->drawn_from, t->drawn, &draw);
-	for (int i = 0; i < s->n * s->G; i++) /* the verifier's word, also where training pays a coin */
+	for (int i = 0; i < s->n * s->G;
+	     i++) /* the verifier's word, also where training pays a coin */
 		if (i % s->G >= t->drawn_from && i % s->G < t->drawn)
 			s->reward[i] = s->verdict[i].reward;
 	if (t->drawn < s->G)

@@ -180,6 +180,8 @@ KILLED(entropy_control, "entropy.control=bang_bang entropy.target=2 entropy.delt
 KILLED(clip_cov, "loss.policy=clip_cov covariance.fraction=0.05 covariance.low=-10 covariance.high=10 train.epochs=2")
 KILLED(kl_cov, "loss.policy=kl_cov covariance.fraction=0.05 dynamic.on=correct dynamic.surplus=carry")
 KILLED(information, "info.coef=0.1 info.norm=gain_mean entropy.coef=0.01 gamma.kind=linear")
+KILLED(tree, "tree.sampler=ib tree.b0=2 tree.rounds=4 advantage.center=tree kl.place=loss ib.probe=4")
+KILLED(tree_carry, "tree.sampler=random tree.b0=2 tree.rounds=3 tree.width=2 ib.shared=once dynamic.on=correct dynamic.surplus=carry")
 KILLED(sequence, "ratio.level=sequence clip.low=3e-4 clip.high=4e-4 task.preset=rare99")
 
 Test(resume, killed_while_pretraining)
