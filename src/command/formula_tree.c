@@ -45,9 +45,9 @@ void ebb_formula_tree(struct ebb_formula *s)
 		[EBB_TREE_OFF] = "",
 		[EBB_TREE_IB] = "with the largest IB",
 		[EBB_TREE_INDEPENDENT] = "",
-		[EBB_TREE_RANDOM] = "drawn uniformly",
-		[EBB_TREE_ENTROPY] = "with the largest token entropy behind them",
-		[EBB_TREE_FIXED_WIDTH] = "with the fewest steps behind them, the shallowest first"};
+		[EBB_TREE_RANDOM] = "that chance picks, uniformly",
+		[EBB_TREE_ENTROPY] = "with the largest token entropy behind it",
+		[EBB_TREE_FIXED_WIDTH] = "with the fewest steps behind it, the shallowest first"};
 
 	if (o->tree.sampler == EBB_TREE_OFF)
 		return;
@@ -56,9 +56,13 @@ void ebb_formula_tree(struct ebb_formula *s)
 	} else {
 		SAY(s,
 		    "%" PRId64 " responses to a prompt from its start, then %" PRId64
-		    " times %" PRId64 " from each of %" PRId64 " nodes %s",
-		    o->tree.b0, o->tree.rounds - 1, o->tree.branch, o->tree.width,
-		    where[o->tree.sampler]);
+		    " times %" PRId64 " from ",
+		    o->tree.b0, o->tree.rounds - 1, o->tree.branch);
+		if (o->tree.width == 1)
+			SAY(s, "the node %s", where[o->tree.sampler]);
+		else
+			SAY(s, "each of the %" PRId64 " nodes %s", o->tree.width,
+			    where[o->tree.sampler]);
 		if (o->tree.max_children > 0)
 			SAY(s, ", %" PRId64 " steps behind a node at most", o->tree.max_children);
 		SAY(s, ": %" PRId64 " in all", ebb_group_size(o));

@@ -193,14 +193,17 @@ static void add_passes(struct ebb_sheet *s)
 static void add_evaluation(struct ebb_sheet *s)
 {
 	const struct ebb_options *o = s->o;
-	char cadence[64] = "";
+	char cadence[64] = "", trees[64] = "";
 
 	if (o->eval.cadence > 0)
 		snprintf(cadence, sizeof cadence, "every %" PRId64 " steps, ", o->eval.cadence);
+	if (ebb_lab_probe(o) > 0)
+		snprintf(trees, sizeof trees, "; a tree of %" PRId64 " samples to %d of them",
+			 ebb_tree_group(o), ebb_lab_probe(o));
 	ebb_page_add(&s->page, EBB_SECTION_TRAINING, "evaluation", NULL,
 		     "%sat step 0 and at the end: %" PRId64 " held-out questions, %" PRId64
-		     " samples at temperature %.10g and a greedy answer to each",
-		     cadence, o->eval.questions, o->eval.samples, o->eval.temperature);
+		     " samples at temperature %.10g and a greedy answer to each%s",
+		     cadence, o->eval.questions, o->eval.samples, o->eval.temperature, trees);
 }
 
 /* ---- options that differ ---- */
