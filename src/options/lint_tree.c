@@ -36,7 +36,8 @@ bool ebb_rule_tree_probe(const struct ebb_options *o, struct ebb_look *l)
 
 bool ebb_rule_tree_one_round(const struct ebb_options *o, struct ebb_look *l)
 {
-	return o->tree.sampler != EBB_TREE_OFF && o->tree.rounds == 1 &&
+	return o->tree.sampler != EBB_TREE_OFF && o->tree.sampler != EBB_TREE_INDEPENDENT &&
+	       o->tree.rounds == 1 &&
 	       ebb_say(l, "tree.rounds=1 draws every response from its prompt; take 2 rounds or "
 			  "more");
 }

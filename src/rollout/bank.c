@@ -6,7 +6,7 @@
 #include "base/arena.h"
 
 /* What the bank may take; rows that do not fit are computed again when they are asked for. */
-#define BANK_BYTES_MAX ((size_t)512 << 20)
+#define BANK_BYTES_MAX ((size_t)256 << 20)
 
 struct ebb_bank {
 	const struct ebb_net *net;
