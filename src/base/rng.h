@@ -30,6 +30,8 @@ enum ebb_stream {
 	EBB_STREAM_REFERENCE = 11,    /* rollouts of the base policy for static baselines   */
 	EBB_STREAM_PROBE = 12,	      /* probe states of the entropy change: slot           */
 	EBB_STREAM_INJECT = 13,	      /* stored trajectories of prompts: step, round, slot  */
+	EBB_STREAM_TREE = 14,	      /* nodes of the random tree sampler: step, round, slot, sample = samples drawn */
+	EBB_STREAM_TREE_PROBE = 15,   /* tokens of the probe's trees, as DECODE             */
 	EBB_STREAM_TEST = 255,
 };
 

@@ -62,7 +62,7 @@ static void say_alpha(struct ebb_formula *s)
 /* Does every token of a response have the same advantage? */
 static const char *advantage_symbol(const struct ebb_options *o)
 {
-	return o->advantage.discount < 1 || o->advantage.center == EBB_CENTER_CRITIC || has_score(o) ||
+	return ebb_formula_by_token(o) || has_score(o) ||
 			       (ebb_formula_kl_in_reward(o) && o->kl.reward_group == EBB_KL_OUTSIDE)
 		       ? "A_it"
 		       : "A_i";
@@ -74,9 +74,9 @@ static void say_rows(struct ebb_formula *s)
 	const struct ebb_options *o = s->o;
 	const int64_t few = o->train.prompts / o->train.minibatches;
 
-	SAY(s, "%" PRId64, few * o->train.group);
+	SAY(s, "%" PRId64, few * ebb_group_size(o));
 	if (o->train.prompts % o->train.minibatches)
-		SAY(s, " or %" PRId64, (few + 1) * o->train.group);
+		SAY(s, " or %" PRId64, (few + 1) * ebb_group_size(o));
 }
 
 /* ---- loss: the terms that are switched on ---- */
@@ -506,6 +506,7 @@ void ebb_formula_add(struct ebb_page *page, const struct ebb_options *o, int lim
 	struct ebb_formula s = {.o = o, .limit = limit, .page = page};
 
 	say_loss(&s);
+	ebb_formula_tree(&s);
 	ebb_formula_reward(&s);
 	ebb_formula_group(&s);
 	ebb_formula_info(&s);
@@ -519,6 +520,7 @@ void ebb_formula_add(struct ebb_page *page, const struct ebb_options *o, int lim
 	say_selection(&s);
 	say_tis(&s);
 	say_weight(&s);
+	ebb_formula_shared(&s);
 	ebb_formula_kl_loss(&s);
 	ebb_formula_kl_old(&s);
 	ebb_formula_value_loss(&s);

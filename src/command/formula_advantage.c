@@ -135,7 +135,10 @@ static void say_quotient(struct ebb_formula *s, const char *x, bool known)
 		SAY(s, "(");
 	if (o->advantage.discount < 1)
 		SAY(s, "%.10g^(n_i - t) ", o->advantage.discount);
-	SAY(s, "%s_i", x);
+	if (o->advantage.center == EBB_CENTER_TREE)
+		SAY(s, "mean_s(%s)", x);
+	else
+		SAY(s, "%s_i", x);
 	switch (o->advantage.center) {
 	case EBB_CENTER_NONE:
 	case EBB_CENTER_CRITIC: /* its line is another, ebb_formula_gae */
@@ -144,6 +147,7 @@ static void say_quotient(struct ebb_formula *s, const char *x, bool known)
 		SAY(s, " - mean(%s)", x);
 		break;
 	case EBB_CENTER_GROUP:
+	case EBB_CENTER_TREE:
 		SAY(s, " - mean_g(%s)", x);
 		break;
 	case EBB_CENTER_LOO:
@@ -175,7 +179,7 @@ static void say_joined(struct ebb_formula *s)
 {
 	const struct ebb_options *o = s->o;
 	const double external = o->info.external;
-	const char *A = o->advantage.discount < 1 ? "A_it" : "A_i";
+	const char *A = ebb_formula_by_token(o) ? "A_it" : "A_i";
 
 	if (!has_info(o) && external == 1) {
 		SAY(s, "%s = ", A);
@@ -264,22 +268,23 @@ static void say_statistics(struct ebb_formula *s)
 	const struct ebb_options *o = s->o;
 	const bool has_std = o->advantage.scale == EBB_SCALE_GROUP_STD ||
 			     o->advantage.scale == EBB_SCALE_BATCH_STD;
-	const bool over_group = o->advantage.center == EBB_CENTER_GROUP ||
-				o->advantage.center == EBB_CENTER_LOO ||
-				o->advantage.scale == EBB_SCALE_GROUP_STD;
+	const bool over_group =
+		o->advantage.center == EBB_CENTER_GROUP || o->advantage.center == EBB_CENTER_LOO ||
+		o->advantage.center == EBB_CENTER_TREE || o->advantage.scale == EBB_SCALE_GROUP_STD;
 	const bool over_batch = o->advantage.center == EBB_CENTER_BATCH ||
 				o->advantage.scale == EBB_SCALE_BATCH_STD;
-	const bool reduced = o->train.group == 1 ||
+	const bool reduced = ebb_group_size(o) == 1 ||
 			     (o->overlong.mode == EBB_OVERLONG_FILTER && !o->overlong.in_baseline);
 
 	if (over_group)
-		SAY(s, "\ng: the %" PRId64 " responses to a prompt", o->train.group);
+		SAY(s, "\ng: the %" PRId64 " responses to a prompt", ebb_group_size(o));
 	if (over_batch)
 		SAY(s, "%s over the rollout batch",
 		    over_group ? "; mean and std without g:" : "\nmean and std:");
 	if (has_std)
 		SAY(s, "; std with divisor n%s", o->advantage.std_ddof ? " - 1" : "");
 	if (o->advantage.center == EBB_CENTER_GROUP || o->advantage.center == EBB_CENTER_LOO ||
+	    o->advantage.center == EBB_CENTER_TREE ||
 	    (o->advantage.scale == EBB_SCALE_GROUP_STD && o->advantage.std_floor == 0))
 		SAY(s, "; 0 where all of a group are equal");
 	else if (o->advantage.scale == EBB_SCALE_BATCH_STD && o->advantage.std_floor == 0)
@@ -297,6 +302,7 @@ void ebb_formula_advantage(struct ebb_formula *s)
 		ebb_formula_gae(s);
 	} else {
 		say_joined(s);
+		ebb_formula_local(s);
 		say_baseline(s);
 		say_reference(s);
 		say_statistics(s);
@@ -306,6 +312,8 @@ void ebb_formula_advantage(struct ebb_formula *s)
 		ebb_formula_cite(s, "advantage.scale");
 		if (o->advantage.discount < 1)
 			CITE(s, "; PG 4.1");
+		if (o->advantage.center == EBB_CENTER_TREE)
+			CITE(s, "; EI 5.5");
 	}
 	if (has_info(o)) {
 		CITE(s, "; EI 4.6 ");

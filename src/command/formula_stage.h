@@ -35,6 +35,19 @@ static inline bool ebb_formula_injects(const struct ebb_options *o)
 	return o->advantage.center == EBB_CENTER_STATIC && o->advantage.acc0 == EBB_ACC0_INJECT;
 }
 
+/* Do tokens of a response have advantages of their own? */
+static inline bool ebb_formula_by_token(const struct ebb_options *o)
+{
+	return o->advantage.discount < 1 || o->advantage.center == EBB_CENTER_CRITIC ||
+	       o->advantage.center == EBB_CENTER_TREE;
+}
+
+/* formula_tree.c: where responses branch off; a step's own advantage, behind the group's; whose
+ * tokens of a shared step count */
+void ebb_formula_tree(struct ebb_formula *s);
+void ebb_formula_local(struct ebb_formula *s);
+void ebb_formula_shared(struct ebb_formula *s);
+
 /* formula_kl.c: the coefficient inside a sum, and the lines; kl_reward puts one only where
  * kl.reward_group is this. */
 void ebb_formula_kl_coef(struct ebb_formula *s);

@@ -83,7 +83,7 @@ static void add_base(struct ebb_sheet *s)
 
 int64_t ebb_sheet_rows(const struct ebb_options *o)
 {
-	return o->train.prompts * o->train.group;
+	return o->train.prompts * ebb_group_size(o);
 }
 
 static void add_sampler(struct ebb_sheet *s)
@@ -95,7 +95,7 @@ static void add_sampler(struct ebb_sheet *s)
 	ebb_buf_printf(&text,
 		       "a step draws %s responses, %" PRId64 " to each of %" PRId64
 		       " prompts: at most %s tokens%s; temperature %.10g",
-		       grouped(rows, ebb_sheet_rows(o)), o->train.group, o->train.prompts,
+		       grouped(rows, ebb_sheet_rows(o)), ebb_group_size(o), o->train.prompts,
 		       grouped(tokens, ebb_sheet_rows(o) * s->limit),
 		       o->dynamic.on == EBB_DYNAMIC_OFF ? "" : " a round", o->sample.temperature);
 	if (o->sample.top_p < 1)
@@ -127,7 +127,7 @@ static void add_updates(struct ebb_sheet *s)
 		     ": %s updates, each on %" PRId64 "%s groups of %" PRId64,
 		     o->train.steps, o->train.epochs, o->train.minibatches,
 		     grouped(n, ebb_sheet_updates(o)), few, even ? "" : " or one more",
-		     o->train.group);
+		     ebb_group_size(o));
 }
 
 static void add_optimizer(struct ebb_sheet *s)
@@ -201,14 +201,17 @@ static void add_passes(struct ebb_sheet *s)
 static void add_evaluation(struct ebb_sheet *s)
 {
 	const struct ebb_options *o = s->o;
-	char cadence[64] = "";
+	char cadence[64] = "", trees[64] = "";
 
 	if (o->eval.cadence > 0)
 		snprintf(cadence, sizeof cadence, "every %" PRId64 " steps, ", o->eval.cadence);
+	if (ebb_lab_probe(o) > 0)
+		snprintf(trees, sizeof trees, "; a tree of %" PRId64 " samples to %d of them",
+			 ebb_tree_group(o), ebb_lab_probe(o));
 	ebb_page_add(&s->page, EBB_SECTION_TRAINING, "evaluation", NULL,
 		     "%sat step 0 and at the end: %" PRId64 " held-out questions, %" PRId64
-		     " samples at temperature %.10g and a greedy answer to each",
-		     cadence, o->eval.questions, o->eval.samples, o->eval.temperature);
+		     " samples at temperature %.10g and a greedy answer to each%s",
+		     cadence, o->eval.questions, o->eval.samples, o->eval.temperature, trees);
 }
 
 /* ---- options that differ ---- */

@@ -152,19 +152,37 @@ static int find_step(struct ebb_shown *s, const char *word, int *row, struct ebb
 	return rc;
 }
 
+static int number_of(const struct ebb_about_rows *option, const char *key)
+{
+	const char *text = ebb_about_get(option, key);
+
+	return text ? atoi(text) : 0;
+}
+
+/* Responses to a prompt, as ebb_group_size says; 0: the trial does not tell. */
+static int group_of(const struct ebb_about_rows *option)
+{
+	const char *sampler = ebb_about_get(option, "tree.sampler");
+
+	if (!sampler || strcmp(sampler, "off") == 0)
+		return number_of(option, "train.group");
+	return number_of(option, "tree.b0") + (number_of(option, "tree.rounds") - 1) *
+						      number_of(option, "tree.width") *
+						      number_of(option, "tree.branch");
+}
+
 /* What the trial says of itself: the task and the size of a group. */
 static int read_about(struct ebb_shown *s, struct ebb_err *err)
 {
-	const char *id = s->run->trial[s->arm * s->run->n_seeds + s->seed], *name, *group;
+	const char *id = s->run->trial[s->arm * s->run->n_seeds + s->seed], *name;
 	char *path = ebb_trial_path(s->run->dir, id);
 	struct ebb_about about = {0};
 	int rc = ebb_about_read(&about, path, EBB_ABOUT_TRIAL, err);
 
 	if (rc == 0) {
 		name = ebb_about_get(&about.option, "task.name");
-		group = ebb_about_get(&about.option, "train.group");
 		s->task = name ? ebb_task_find(name) : NULL;
-		s->G = group ? atoi(group) : 0;
+		s->G = group_of(&about.option);
 		if (!s->task)
 			rc = ebb_err_set(
 				err, EBB_EFORMAT,

@@ -13,6 +13,7 @@ struct work {
 	double *known;            /* group baselines of a sum of rewards       (n_groups) */
 	double *k;                /* KL in the reward, null: none              (R,T) */
 	double *k_row;            /* its sum over a row                        (R) */
+	double *local;            /* A_IB of EI 5.5, null: none                (R,T) */
 	struct ebb_component ext, info;
 	struct ebb_info_plan plan;
 };
@@ -36,6 +37,7 @@ static void component_init(struct ebb_component *c, int R)
 
 static void component_release(struct ebb_component *c)
 {
+	free(c->spread);
 	free(c->value);
 	free(c->baseline);
 	free(c->divisor);
@@ -75,6 +77,7 @@ static void work_release(struct work *w)
 {
 	component_release(&w->info);
 	component_release(&w->ext);
+	free(w->local);
 	free(w->k_row);
 	free(w->k);
 	free(w->known);
@@ -140,11 +143,31 @@ static void join_rewards(struct work *w, const struct ebb_options *o, const stru
 		ebb_component_fill(o, b, w->counted, NULL, &w->info);
 }
 
-static double part(const struct ebb_component *c, int i, double discount)
+/* center=tree: every token has its step's mean value, and the step's own advantage beside it. */
+static void spread_rewards(struct work *w, const struct ebb_options *o, const struct ebb_batch *b)
+{
+	const size_t cells = (size_t)b->R * (size_t)b->T;
+
+	if (!b->paths)
+		EBB_BUG("advantage.center=tree needs the batch's paths");
+	w->ext.spread = reals(cells);
+	ebb_tree_spread(o, b, w->counted, w->ext.value, w->ext.spread);
+	if (!w->plan.before && w->plan.coef > 0.0) {
+		w->info.spread = reals(cells);
+		ebb_tree_spread(o, b, w->counted, w->info.value, w->info.spread);
+	}
+	if (ebb_local_advantage(o)) {
+		w->local = reals(cells);
+		ebb_tree_local(o, b, w->counted, w->local);
+	}
+}
+
+static double part(const struct ebb_component *c, int i, size_t at, double discount)
 {
 	if (c->divisor[i] == 0.0)
 		return 0.0;
-	return (discount * c->value[i] - c->baseline[i]) / c->divisor[i];
+	return (discount * (c->spread ? c->spread[at] : c->value[i]) - c->baseline[i]) /
+	       c->divisor[i];
 }
 
 /* Backwards over the tokens, since a return is a sum over what follows. */
@@ -164,11 +187,13 @@ static void fill_row(const struct work *w, const struct ebb_options *o, struct e
 			b->advantage[at + t] = 0.0;
 			continue;
 		}
-		A = part(&w->ext, i, discount);
+		A = part(&w->ext, i, at + t, discount);
 		if (!w->plan.before)
 			A *= w->plan.external;
 		if (info)
-			A += w->plan.coef * part(&w->info, i, discount);
+			A += w->plan.coef * part(&w->info, i, at + t, discount);
+		if (w->local && w->ext.divisor[i] != 0.0) /* a tree of equal rewards is dropped */
+			A += o->ib.lambda * w->local[at + t];
 		if (outside) {
 			penalty = w->k[at + t] + o->advantage.discount * penalty;
 			A -= kl_coef * penalty;
@@ -451,6 +476,8 @@ void ebb_objective_prepare(const struct ebb_options *o, struct ebb_batch *b, dou
 
 	work_init(&w, o, b);
 	join_rewards(&w, o, b, kl_coef);
+	if (o->advantage.center == EBB_CENTER_TREE)
+		spread_rewards(&w, o, b);
 	for (int i = 0; i < b->R && o->advantage.center != EBB_CENTER_CRITIC; i++)
 		fill_row(&w, o, b, kl_coef, i);
 	if (critic)
@@ -472,6 +499,8 @@ void ebb_objective_prepare(const struct ebb_options *o, struct ebb_batch *b, dou
 			b->mask[(size_t)i * b->T + t] = 0;
 			b->advantage[(size_t)i * b->T + t] = 0.0;
 		}
+	if (b->paths && o->ib.shared == EBB_IB_SHARED_ONCE)
+		ebb_tree_once(o, b);
 	if (stats) {
 		group_stats(&w, o, b, stats);
 		row_stats(&w, o, b, kl_coef, stats);

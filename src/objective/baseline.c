@@ -43,6 +43,7 @@ static void fill_row(const struct ebb_options *o, const struct spread *group,
 {
 	const bool within = o->advantage.center == EBB_CENTER_GROUP ||
 			    o->advantage.center == EBB_CENTER_LOO ||
+			    o->advantage.center == EBB_CENTER_TREE ||
 			    ((o->advantage.center == EBB_CENTER_STATIC ||
 			      o->advantage.center == EBB_CENTER_GREEDY) &&
 			     !known);
@@ -69,6 +70,7 @@ static void fill_row(const struct ebb_options *o, const struct spread *group,
 		b = known ? *known : group->mean;
 		break;
 	case EBB_CENTER_GROUP:
+	case EBB_CENTER_TREE: /* p(root) of EI 5.5 */
 		b = group->mean;
 		break;
 	}

@@ -64,3 +64,21 @@ void ebb_objective_keep(const struct ebb_options *o, const struct ebb_batch *b, 
 		return;
 	}
 }
+
+void ebb_group_rates(const double *reward, int n_groups, int G, double *eff, double *avg)
+{
+	double sum = 0.0;
+	int differs = 0;
+
+	for (int g = 0; g < n_groups; g++) {
+		bool equal = true;
+
+		for (int i = 0; i < G; i++) {
+			sum += reward[g * G + i];
+			equal = equal && reward[g * G + i] == reward[g * G];
+		}
+		differs += !equal;
+	}
+	*eff = (double)differs / n_groups;
+	*avg = sum / ((double)n_groups * G);
+}

@@ -7,7 +7,9 @@ void ebb_objective_needs(const struct ebb_options *o, struct ebb_needs *needs)
 
 	*needs = (struct ebb_needs){0};
 	needs->exact_kl = o->kl.place == EBB_KL_LOSS && full;
-	needs->ref_logp = o->kl.place != EBB_KL_NONE && !needs->exact_kl;
+	needs->trees = o->tree.sampler != EBB_TREE_OFF;
+	needs->ref_logp = (o->kl.place != EBB_KL_NONE && !needs->exact_kl) ||
+			  (ebb_local_advantage(o) && o->ib.ref == EBB_IB_REF);
 	needs->answer = o->info.coef > 0.0;
 	needs->answer_prior = needs->answer && (o->info.norm == EBB_INFO_GAIN_SUM ||
 						o->info.norm == EBB_INFO_GAIN_MEAN);

@@ -28,6 +28,7 @@ struct ebb_needs {
 	bool answer_prior;  /* the same without the chain (info.norm=gain_*)                    */
 	int reference_samples; /* rollouts of the static baseline's policy a prompt; 0: none    */
 	bool greedy;	    /* one greedy response a prompt                                    */
+	bool trees;	    /* responses branch off from others: batch.paths                */
 	bool batch_scope;	    /* ebb_weigh_select before the rows of an update           */
 	bool pool;		    /* which chooses among all rows of the batch               */
 	bool logit;		    /* and it wants the raw logits of the drawn tokens         */
@@ -40,6 +41,14 @@ struct ebb_needs {
 void ebb_objective_needs(const struct ebb_options *o, struct ebb_needs *needs);
 
 /* ---- prepare ---- */
+
+/* How the responses of a group hang together (objective/tree.h): from counts inside the group. Rows of
+ * a group lie side by side in the order in which they were drawn. */
+struct ebb_batch_paths {
+	int *from, *shared;  /* (R)   */
+	unsigned char *ends; /* (R,T) */
+	int32_t *token;      /* (R,T) */
+};
 
 /* One rollout batch. The caller owns all arrays; columns: meaning, shape, who fills it. */
 struct ebb_batch {
@@ -64,6 +73,7 @@ struct ebb_batch {
 				      * critic.bootstrap asks for it                               */
 	const bool *injected;	     /* a stored trajectory of another policy (R)    caller; may be null */
 	double *target;		     /* what V is fitted to                   (R,T)  prepare, with value */
+	const struct ebb_batch_paths *paths; /* with needs.trees; else null                     */
 	double *shaped;		     /* reward after scale, truncation rule, overlong (R) shape    */
 	double *advantage;	     /* A                                     (R,T)  prepare       */
 };
@@ -202,6 +212,9 @@ double ebb_alpha_at(const struct ebb_options *o, double alpha, double h, int64_t
 
 /* Soft penalty for n response tokens, PG 4.5 part 4b; cache 0: none up to max, -factor beyond. */
 double ebb_overlong_penalty(double max, double cache, double factor, int n);
+
+/* Eff-Rate and Avg-Rate, EI 5.6: share of groups of G whose rewards differ, mean reward. */
+void ebb_group_rates(const double *reward, int n_groups, int G, double *eff, double *avg);
 
 /* p^G + (1-p)^G. */
 double ebb_degenerate_probability(double p, int G);

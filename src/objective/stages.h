@@ -90,7 +90,19 @@ void ebb_kl_reward(const struct ebb_options *o, const struct ebb_batch *b, doubl
  * the advantage is 0. */
 struct ebb_component {
 	double *value, *baseline, *divisor; /* (R) */
+	double *spread; /* center=tree: in the place of value, the mean below a token's step
+			 * (R,T); else null */
 };
+
+/* The trees of a batch; counted: rows in the means. tree ib
+ * Mean of x (R) over the responses through every token's step (R,T). */
+void ebb_tree_spread(const struct ebb_options *o, const struct ebb_batch *b, const bool *counted,
+		     const double *x, double *value);
+/* A_IB of every token (R,T), EI 5.5. */
+void ebb_tree_local(const struct ebb_options *o, const struct ebb_batch *b, const bool *counted,
+		    double *local);
+/* Leave the tokens of a shared step in the mask of the first row that has them, ib.shared=once. */
+void ebb_tree_once(const struct ebb_options *o, struct ebb_batch *b);
 
 /*
  * Fill baseline and divisor from value. counted: rows that enter the statistics and get an

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include "options/options.h"
 
+#define GROUP_MAX 4096 /* responses a prompt, as train.group */
+
 struct report {
 	void (*report)(void *ctx, const char *text);
 	void *ctx;
@@ -83,8 +85,27 @@ static void check_advantage(const struct ebb_options *o, struct report *r)
 			"advantage.center=critic has an advantage for every token: set "
 			"advantage.scale to whiten or none",
 			o->advantage.scale == EBB_SCALE_GROUP_STD ? "group_std" : "batch_std");
-	if (o->train.group > 1 || critic)
+	if (o->advantage.center == EBB_CENTER_TREE && o->tree.sampler == EBB_TREE_OFF)
+		problem(r,
+			"advantage.center=tree credits the steps of trees, but tree.sampler=off: "
+			"set tree.sampler to ib or another one, or advantage.center to group");
+	if (o->advantage.center == EBB_CENTER_TREE && o->advantage.discount < 1.0)
+		problem(r,
+			"advantage.center=tree gives a shared step one advantage, but "
+			"advantage.discount=%g counts tokens to the end, which differ between the "
+			"responses through it: set advantage.discount=1 or advantage.center=group",
+			o->advantage.discount);
+	if (o->tree.sampler != EBB_TREE_OFF && o->advantage.center == EBB_CENTER_STATIC &&
+	    o->advantage.acc0 == EBB_ACC0_INJECT)
+		problem(r, "advantage.acc0=inject replaces a response that others may branch off "
+			   "from: set advantage.acc0 to drop or keep, or tree.sampler=off");
+	if (ebb_group_size(o) > 1 || critic)
 		return;
+	if (o->tree.sampler != EBB_TREE_OFF) {
+		problem(r, "tree.b0=1 and tree.rounds=1 draw one response a prompt: raise one of "
+			   "them or set tree.sampler=off");
+		return;
+	}
 	/* one problem, one message: with a group baseline the group's scale does not matter */
 	if (loo || o->advantage.center == EBB_CENTER_GROUP)
 		problem(r,
@@ -95,6 +116,24 @@ static void check_advantage(const struct ebb_options *o, struct report *r)
 		problem(r, "advantage.scale=group_std needs several responses a prompt, but "
 			   "train.group=1: set train.group to 2 or more, or advantage.scale to "
 			   "batch_std or none");
+}
+
+static void check_tree(const struct ebb_options *o, struct report *r)
+{
+	const bool grown = o->tree.sampler != EBB_TREE_OFF || o->ib.probe > 0;
+
+	if (grown && ebb_tree_group(o) > GROUP_MAX)
+		problem(r,
+			"tree.b0=%" PRId64 ", tree.rounds=%" PRId64 ", tree.width=%" PRId64
+			" and tree.branch=%" PRId64 " make %" PRId64
+			" responses a prompt, more than %d: lower one of them",
+			o->tree.b0, o->tree.rounds, o->tree.width, o->tree.branch,
+			ebb_tree_group(o), GROUP_MAX);
+	if (o->tree.sampler != EBB_TREE_OFF && o->ib.shared == EBB_IB_SHARED_ONCE &&
+	    o->gamma.kind != EBB_GAMMA_NONE && ebb_weighs_entropy(o))
+		problem(r,
+			"ib.shared=once takes shared tokens out of responses, so gamma.kind has no "
+			"positions to count: set ib.shared=per_trajectory or gamma.kind=none");
 }
 
 static void check_length(const struct ebb_options *o, struct report *r)
@@ -128,8 +167,9 @@ static void check_loss(const struct ebb_options *o, struct report *r)
 			   "tokens, not the vocabulary; take k1 or k3");
 	if (o->kl.controller == EBB_KL_ADAPTIVE &&
 	    (o->kl.place == EBB_KL_NONE || o->kl.estimator == EBB_KL_FULL))
-		problem(r, "kl.controller=adaptive follows the estimate of drawn tokens: set kl.place "
-			   "to loss or reward, and kl.estimator to k1, k2 or k3");
+		problem(r,
+			"kl.controller=adaptive follows the estimate of drawn tokens: set kl.place "
+			"to loss or reward, and kl.estimator to k1, k2 or k3");
 	if (ebb_weighs_entropy(o) && o->entropy.grad != EBB_GRAD_DIRECT &&
 	    o->loss.policy == EBB_POLICY_NONE)
 		problem(r, "entropy.grad=%s adds to the advantage, which loss.policy=none does not "
@@ -140,9 +180,10 @@ static void check_loss(const struct ebb_options *o, struct report *r)
 		problem(r, "covariance.scope=rollout_batch selects among all tokens of the batch and "
 			   "token.mask keeps some of a mini-batch: set covariance.scope=minibatch or "
 			   "token.mask=all");
-	if (o->dynamic.on != EBB_DYNAMIC_OFF && o->train.group == 1)
-		problem(r, "dynamic.on keeps groups whose responses differ, but train.group=1: raise "
-			   "train.group or set dynamic.on=off");
+	if (o->dynamic.on != EBB_DYNAMIC_OFF && ebb_group_size(o) == 1)
+		problem(r,
+			"dynamic.on keeps groups whose responses differ, but train.group=1: raise "
+			"train.group or set dynamic.on=off");
 	if (o->dynamic.on == EBB_DYNAMIC_TOTAL && !(o->info.coef > 0.0))
 		problem(r, "dynamic.on=total needs the information reward, but info.coef=0: set "
 			   "info.coef or use dynamic.on=correct");
@@ -156,6 +197,7 @@ int ebb_options_check(const struct ebb_options *o, void (*report)(void *ctx, con
 	check_model(o, &r);
 	check_loop(o, &r);
 	check_advantage(o, &r);
+	check_tree(o, &r);
 	check_length(o, &r);
 	check_loss(o, &r);
 	return r.n;

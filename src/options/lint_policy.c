@@ -91,7 +91,7 @@ static bool even_within_response(const struct ebb_options *o)
 	const bool mask = o->token.mask != EBB_TOKEN_ALL;
 
 	return o->advantage.discount == 1.0 && o->advantage.center != EBB_CENTER_CRITIC &&
-	       !penalty && !weight && !score && !mask;
+	       o->advantage.center != EBB_CENTER_TREE && !penalty && !weight && !score && !mask;
 }
 
 bool ebb_rule_one_update_sequence(const struct ebb_options *o, struct ebb_look *l)
@@ -463,14 +463,15 @@ bool ebb_rule_top_k_all(const struct ebb_options *o, struct ebb_look *l)
 bool ebb_rule_top_k_one(const struct ebb_options *o, struct ebb_look *l)
 {
 	if (o->sample.top_k != 1 || o->sample.mismatch == EBB_MISMATCH_NOISE ||
-	    (o->advantage.center != EBB_CENTER_GROUP && o->advantage.center != EBB_CENTER_LOO))
+	    (o->advantage.center != EBB_CENTER_GROUP && o->advantage.center != EBB_CENTER_LOO &&
+	     o->advantage.center != EBB_CENTER_TREE))
 		return false;
 	return ebb_say(
 		l,
-		"sample.top_k=1 draws the same response train.group=%" PRId64 " times, so no "
+		"sample.top_k=1 draws the same response %s%" PRId64 " times, so no "
 		"reward differs inside a group and nothing is learnt; take 2 or more, or 0 for "
 		"off",
-		o->train.group);
+		o->tree.sampler == EBB_TREE_OFF ? "train.group=" : "", ebb_group_size(o));
 }
 
 bool ebb_rule_eval_temperature(const struct ebb_options *o, struct ebb_look *l)
@@ -568,7 +569,9 @@ bool ebb_rule_ref_is_policy(const struct ebb_options *o, struct ebb_look *l)
 
 bool ebb_rule_ref_unread(const struct ebb_options *o, struct ebb_look *l)
 {
-	return o->ref.every > 0 && !penalises(o) &&
+	const bool credited = ebb_local_advantage(o) && o->ib.ref == EBB_IB_REF;
+
+	return o->ref.every > 0 && !penalises(o) && !credited &&
 	       ebb_say(l,
 		       "ref.every=%" PRId64
 		       " renews a reference that no penalty reads (kl.place=%s, "

@@ -227,8 +227,9 @@ bool ebb_rule_info_gated(const struct ebb_options *o, struct ebb_look *l)
 bool ebb_rule_info_gain(const struct ebb_options *o, struct ebb_look *l)
 {
 	const bool sum = o->info.norm == EBB_INFO_GAIN_SUM;
-	const bool centred =
-		o->advantage.center == EBB_CENTER_GROUP || o->advantage.center == EBB_CENTER_LOO;
+	const bool centred = o->advantage.center == EBB_CENTER_GROUP ||
+			     o->advantage.center == EBB_CENTER_LOO ||
+			     o->advantage.center == EBB_CENTER_TREE;
 
 	return informs(o) && (sum || o->info.norm == EBB_INFO_GAIN_MEAN) && centred &&
 	       o->advantage.scale != EBB_SCALE_BATCH_STD && o->advantage.discount == 1.0 &&
@@ -267,7 +268,8 @@ bool ebb_rule_random_constant(const struct ebb_options *o, struct ebb_look *l)
 			   (o->kl.place == EBB_KL_REWARD && o->kl.coef > 0.0);
 
 	return !other && o->reward.source == EBB_REWARD_RANDOM && (p == 0.0 || p == 1.0) &&
-	       (o->advantage.center == EBB_CENTER_GROUP || o->advantage.center == EBB_CENTER_LOO) &&
+	       (o->advantage.center == EBB_CENTER_GROUP || o->advantage.center == EBB_CENTER_LOO ||
+		o->advantage.center == EBB_CENTER_TREE) &&
 	       ebb_say(l,
 		       "reward.random_p=%g gives every response the same reward, so no advantage "
 		       "differs from 0; take a probability between 0 and 1",
@@ -304,6 +306,7 @@ bool ebb_rule_reward_scale(const struct ebb_options *o, struct ebb_look *l)
 			   o->reward.truncated != EBB_TRUNCATED_VERIFIER || informs(o) ||
 			   o->advantage.singleton == EBB_SINGLETON_RAW ||
 			   o->critic.model != EBB_CRITIC_NONE ||
+			   (o->advantage.scale == EBB_SCALE_WHITEN && ebb_local_advantage(o)) ||
 			   (o->kl.place == EBB_KL_REWARD && o->kl.coef > 0.0);
 	const bool divided = (o->advantage.scale == EBB_SCALE_GROUP_STD ||
 			      o->advantage.scale == EBB_SCALE_BATCH_STD) &&
@@ -509,7 +512,11 @@ bool ebb_rule_seq_den(const struct ebb_options *o, struct ebb_look *l)
 			  o->loss.aggregate == EBB_AGGREGATE_SEQ_MEAN_TOKEN_SUM ||
 			  (ebb_weighs_entropy(o) && o->entropy.aggregate == EBB_ENTROPY_SEQ_MEAN);
 
-	if (o->overlong.mode != EBB_OVERLONG_FILTER)
+	/* a response all of whose steps were drawn before has no token of its own */
+	const bool bare = o->tree.sampler != EBB_TREE_OFF && o->tree.merge_duplicates &&
+			  o->ib.shared == EBB_IB_SHARED_ONCE;
+
+	if (o->overlong.mode != EBB_OVERLONG_FILTER && !bare)
 		return ebb_say(l,
 			       "no response is empty unless overlong.mode=filter empties it; set "
 			       "that or leave it out");

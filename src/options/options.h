@@ -147,6 +147,24 @@ void ebb_options_base_identity(const struct ebb_options *o, const struct ebb_cat
 void ebb_options_id(const struct ebb_options *o, const struct ebb_catalog *catalog,
 		    char id[EBB_ID_MAX]);
 
+/* Responses a prompt of a tree, EI 5.3: b0 + (rounds - 1) width branch. */
+static inline int64_t ebb_tree_group(const struct ebb_options *o)
+{
+	return o->tree.b0 + (o->tree.rounds - 1) * o->tree.width * o->tree.branch;
+}
+
+/* Responses a prompt, G: train.group, or what follows from the tree. */
+static inline int64_t ebb_group_size(const struct ebb_options *o)
+{
+	return o->tree.sampler == EBB_TREE_OFF ? o->train.group : ebb_tree_group(o);
+}
+
+/* Do steps of a tree have an advantage of their own beside the group's, EI 5.5 A_IB? */
+static inline bool ebb_local_advantage(const struct ebb_options *o)
+{
+	return o->advantage.center == EBB_CENTER_TREE && o->ib.lambda > 0.0;
+}
+
 /* Does the entropy term ever have a weight? A controller may begin at 0. */
 static inline bool ebb_weighs_entropy(const struct ebb_options *o)
 {

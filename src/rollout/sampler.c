@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "model/net.h"
-#include "rollout/rollout.h"
+#include "rollout/bank.h"
 
 /* Rows of a block: fewer than 16 waste registers of the products, more than 64 win nothing. */
 #define SEATS_MIN 16
@@ -18,8 +17,9 @@
 struct seat {
 	int sample;
 	int n_prompt;
-	int t;     /* tokens drawn */
-	int cache; /* which of the desk's caches */
+	int t;       /* tokens drawn */
+	int cache;   /* which of the desk's caches */
+	bool hungry; /* out of the bank: its last token must be fed before it has logits */
 };
 
 /* One worker's place: nothing here is shared. */
@@ -42,6 +42,7 @@ struct desk {
 	int prompt;           /* -1: none */
 	float *prompt_kv;     /* keys, then values, of a position (L, T, 2 KV) */
 	float *prompt_logits; /* after its last token (V) */
+	int32_t *prefix;      /* a prompt and the tokens a sample goes on from (T) */
 };
 
 struct ebb_sampler {
@@ -99,6 +100,7 @@ static void desk_add(struct desk *desk, const struct ebb_sampler *s, struct ebb_
 		{&desk->draw_scratch, 2 * V, sizeof(float)},
 		{&desk->prompt_kv, (size_t)m->L * m->T * 2 * net->KV, sizeof(float)},
 		{&desk->prompt_logits, V, sizeof(float)},
+		{&desk->prefix, (size_t)m->T, sizeof(int32_t)},
 	};
 
 	for (size_t i = 0; i < sizeof piece / sizeof *piece; i++)
@@ -189,19 +191,24 @@ static float *cache_of(const struct job *job, const struct desk *desk, int cache
 	return desk->cache + ((size_t)cache * job->s->net->m.L + l) * job->kv;
 }
 
-/* The forward pass of a prompt, keeping keys, values and the last position's logits. */
-static void prompt_run(const struct job *job, struct desk *desk, int which)
+/* Row of the results that belongs to a sample. */
+static int row_of(const struct ebb_decode *d, int sample)
+{
+	return d->row ? d->row[sample] : sample;
+}
+
+/* The forward pass of n tokens, keeping keys, values and the last position's logits. */
+static void prompt_run(const struct job *job, struct desk *desk, const int32_t *token, int n)
 {
 	const struct ebb_net *net = job->s->net;
 	const struct ebb_model *m = &net->m;
 	const struct ebb_ops *ops = net->ops;
-	const struct ebb_prompt *prompt = &job->d->prompt[which];
 	struct ebb_act *a = &desk->act;
-	int n = prompt->n, KV = net->KV;
+	int KV = net->KV;
 
 	for (int t = 0; t < n; t++)
 		desk->position[t] = t;
-	ops->embed_fwd(n, m->C, prompt->token, job->w->flat + net->embed.flat, a->x);
+	ops->embed_fwd(n, m->C, token, job->w->flat + net->embed.flat, a->x);
 	for (int l = 0; l < m->L; l++) {
 		float *kv = desk->prompt_kv + (size_t)l * m->T * 2 * KV;
 		const float *k = a->qk + net->Q, *v = a->qkv + net->Q + KV;
@@ -220,21 +227,58 @@ static void prompt_run(const struct job *job, struct desk *desk, int which)
 				      a->x + (size_t)(n - 1) * m->C, a, desk->last);
 	}
 	ebb_net_logits(net, job->w, 1, desk->last, desk->norm, desk->rstd, desk->prompt_logits);
-	desk->prompt = which;
 }
 
-/* Give a sample the next seat: its prompt's keys and values, and the logits of its first token. */
+/* The prompt of a sample and what it goes on from; returns the number of tokens. */
+static int prefix_run(const struct job *job, struct desk *desk, int sample)
+{
+	const struct ebb_decode *d = job->d;
+	const struct ebb_prompt *prompt = &d->prompt[d->sample[sample].prompt];
+	int taken = d->sample[sample].taken;
+
+	if (taken == 0) {
+		if (desk->prompt != d->sample[sample].prompt)
+			prompt_run(job, desk, prompt->token, prompt->n);
+		desk->prompt = d->sample[sample].prompt;
+		return prompt->n;
+	}
+	memcpy(desk->prefix, prompt->token, (size_t)prompt->n * sizeof *desk->prefix);
+	memcpy(desk->prefix + prompt->n, d->token + (size_t)row_of(d, sample) * d->stride,
+	       (size_t)taken * sizeof *desk->prefix);
+	prompt_run(job, desk, desk->prefix, prompt->n + taken);
+	desk->prompt = -1;
+	return prompt->n + taken;
+}
+
+/* Give a sample the next seat: its keys and values so far, and the logits of its first token or the
+ * token to feed for them. */
 static void seat_take(const struct job *job, struct desk *desk, int sample)
 {
 	const struct ebb_net *net = job->s->net;
 	const struct ebb_model *m = &net->m;
-	int which = job->d->sample[sample].prompt, n = job->d->prompt[which].n;
+	const struct ebb_decode *d = job->d;
+	const struct ebb_sample *s = &d->sample[sample];
+	const struct ebb_prompt *prompt = &d->prompt[s->prompt];
 	struct seat *seat = &desk->seat[desk->n_seats];
+	int n = prompt->n + s->taken;
 
-	if (desk->prompt != which)
-		prompt_run(job, desk, which);
-	*seat = (struct seat){
-		.sample = sample, .n_prompt = n, .cache = desk->free_cache[--desk->n_free]};
+	*seat = (struct seat){.sample = sample,
+			      .n_prompt = prompt->n,
+			      .t = s->taken,
+			      .cache = desk->free_cache[--desk->n_free]};
+	/* all but the last token are read: its own position is what the logits come from */
+	if (d->bank && s->from >= 0 && ebb_bank_has(d->bank, s->from, n - 1)) {
+		for (int l = 0; l < m->L; l++)
+			ebb_bank_read(d->bank, s->from, l, n - 1,
+				      cache_of(job, desk, seat->cache, l));
+		desk->token[desk->n_seats++] =
+			s->taken > 0
+				? d->token[(size_t)row_of(d, sample) * d->stride + s->taken - 1]
+				: prompt->token[n - 1];
+		seat->hungry = true;
+		return;
+	}
+	prefix_run(job, desk, sample);
 	for (int l = 0; l < m->L; l++) {
 		const float *kv = desk->prompt_kv + (size_t)l * m->T * 2 * net->KV;
 
@@ -284,7 +328,7 @@ static void tokens_draw(const struct job *job, struct desk *desk)
 		ops->head_fwd(n, V, desk->logits, V, desk->token, (float)d->tau, NULL, desk->logp,
 			      desk->entropy, NULL, NULL, desk->stat);
 	for (int i = 0; i < n; i++) {
-		size_t at = (size_t)desk->seat[i].sample * d->stride + desk->seat[i].t;
+		size_t at = (size_t)row_of(d, desk->seat[i].sample) * d->stride + desk->seat[i].t;
 
 		d->token[at] = desk->token[i];
 		if (d->logp != NULL)
@@ -305,11 +349,17 @@ static void seats_clear(const struct job *job, struct desk *desk)
 	for (int i = 0; i < desk->n_seats; i++) {
 		struct seat *seat = &desk->seat[i];
 		bool ended = desk->token[i] == d->eos;
+		int row = row_of(d, seat->sample);
 
 		seat->t++;
 		if (ended || seat->t == d->max_tokens) {
-			d->length[seat->sample] = seat->t;
-			d->truncated[seat->sample] = !ended;
+			d->length[row] = seat->t;
+			d->truncated[row] = !ended;
+			if (d->bank) /* the last token was drawn, but not fed */
+				for (int l = 0; l < job->s->net->m.L; l++)
+					ebb_bank_write(d->bank, row, l,
+						       seat->n_prompt + seat->t - 1,
+						       cache_of(job, desk, seat->cache, l));
 			desk->free_cache[desk->n_free++] = seat->cache;
 		} else {
 			desk->token[kept] = desk->token[i];
@@ -319,24 +369,24 @@ static void seats_clear(const struct job *job, struct desk *desk)
 	desk->n_seats = kept;
 }
 
-/* Feed every seat the token it drew; its logits follow. */
-static void seats_step(const struct job *job, struct desk *desk)
+/* Feed n seats the tokens they drew last; their logits follow. */
+static void seats_step(const struct job *job, struct desk *desk, int first, int n)
 {
 	const struct ebb_net *net = job->s->net;
 	const struct ebb_model *m = &net->m;
 	const struct ebb_ops *ops = net->ops;
+	const struct seat *seat = desk->seat + first;
 	struct ebb_act *a = &desk->act;
-	int n = desk->n_seats;
 
 	for (int i = 0; i < n; i++) {
-		desk->position[i] = desk->seat[i].n_prompt + desk->seat[i].t - 1;
+		desk->position[i] = seat[i].n_prompt + seat[i].t - 1;
 		desk->length[i] = desk->position[i] + 1;
 	}
-	ops->embed_fwd(n, m->C, desk->token, job->w->flat + net->embed.flat, a->x);
+	ops->embed_fwd(n, m->C, desk->token + first, job->w->flat + net->embed.flat, a->x);
 	for (int l = 0; l < m->L; l++) {
 		ebb_layer_qkv(net, job->w, l, n, desk->position, a);
 		for (int i = 0; i < n; i++) {
-			desk->where[i] = cache_of(job, desk, desk->seat[i].cache, l);
+			desk->where[i] = cache_of(job, desk, seat[i].cache, l);
 			ops->kv_store(1, desk->position[i], job->T, m->NKV, m->D,
 				      a->qk + (size_t)i * net->QK + net->Q,
 				      a->qkv + (size_t)i * net->QKV + net->Q + net->KV, net->QK,
@@ -346,7 +396,21 @@ static void seats_step(const struct job *job, struct desk *desk)
 				 desk->length, a->att, net->Q, desk->attn_scratch);
 		ebb_layer_out(net, job->w, l, n, a->att, a->x, a, a->x);
 	}
-	ebb_net_logits(net, job->w, n, a->x, desk->norm, desk->rstd, desk->logits);
+	ebb_net_logits(net, job->w, n, a->x, desk->norm, desk->rstd,
+		       desk->logits + (size_t)first * m->V);
+}
+
+/* Logits for the seats that came out of the bank, side by side where they sit so. */
+static void seats_feed(const struct job *job, struct desk *desk)
+{
+	for (int i = 0; i < desk->n_seats; i++) {
+		int first = i;
+
+		for (; i < desk->n_seats && desk->seat[i].hungry; i++)
+			desk->seat[i].hungry = false;
+		if (i > first)
+			seats_step(job, desk, first, i - first);
+	}
 }
 
 static void desk_run(void *ctx, int item, int worker)
@@ -370,10 +434,12 @@ static void desk_run(void *ctx, int item, int worker)
 		}
 		if (desk->n_seats == 0)
 			break;
+		if (job->d->bank)
+			seats_feed(job, desk);
 		tokens_draw(job, desk);
 		seats_clear(job, desk);
 		if (desk->n_seats > 0)
-			seats_step(job, desk);
+			seats_step(job, desk, 0, desk->n_seats);
 	}
 }
 
@@ -392,6 +458,13 @@ static void decode_check(const struct ebb_decode *d, const struct ebb_model *m)
 		if (d->sample[i].prompt < 0 || d->sample[i].prompt >= d->n_prompts)
 			EBB_BUG("sample %d of prompt %d, there are %d", i, d->sample[i].prompt,
 				d->n_prompts);
+		else if (d->sample[i].taken < 0 || d->sample[i].taken >= d->max_tokens)
+			EBB_BUG("sample %d goes on after %d of %d tokens", i, d->sample[i].taken,
+				d->max_tokens);
+	for (int i = 0; i < d->n && d->bank; i++)
+		if (d->sample[i].from >= 0 && !ebb_bank_open_to(d->bank, d->sample[i].from))
+			EBB_BUG("sample %d goes on from row %d, which this call writes", i,
+				d->sample[i].from);
 }
 
 void ebb_sampler_decode(struct ebb_sampler *s, const struct ebb_weights *w, struct ebb_decode *d)
@@ -400,6 +473,11 @@ void ebb_sampler_decode(struct ebb_sampler *s, const struct ebb_weights *w, stru
 	int threads = ebb_pool_size(ebb_engine_pool(s->e)), longest = 0, share;
 	struct job job = {.s = s, .w = w, .d = d};
 
+	if (d->bank) {
+		ebb_bank_begin(d->bank);
+		for (int i = 0; i < d->n; i++)
+			ebb_bank_claim(d->bank, row_of(d, i));
+	}
 	decode_check(d, m);
 	for (int i = 0; i < d->n_prompts; i++)
 		if (d->prompt[i].n > longest)

@@ -26,7 +26,7 @@ static double forward_flops(const struct ebb_lab *lab)
 static double trial_flops(const struct ebb_lab *lab)
 {
 	const struct ebb_options *o = lab->o;
-	double rows = (double)(o->train.prompts * o->train.group);
+	double rows = (double)(o->train.prompts * ebb_group_size(o));
 	double width = lab->max_prompt + lab->max_tokens;
 	double evals =
 		2 +
@@ -39,6 +39,7 @@ static double trial_flops(const struct ebb_lab *lab)
 		passes += o->critic.model == EBB_CRITIC_SEPARATE ? 1 + update : 1;
 	tokens = (double)o->train.steps * rows * width * passes;
 	tokens += evals * (double)(o->eval.questions * (o->eval.samples + 1)) * width;
+	tokens += evals * (double)(ebb_lab_probe(o) * ebb_tree_group(o)) * width;
 	return tokens * forward_flops(lab);
 }
 
@@ -55,8 +56,8 @@ static double trial_bytes(const struct ebb_lab *lab)
 	rows[EBB_AXIS_SNAPSHOT] = o->record.snapshot > 0
 					  ? (double)o->train.steps / (double)o->record.snapshot + 1
 					  : 0;
-	ebb_fields_init(&f, lab->task, o, (int)(o->train.prompts * o->train.group), lab->max_prompt,
-			lab->max_tokens);
+	ebb_fields_init(&f, lab->task, o, (int)(o->train.prompts * ebb_group_size(o)),
+			lab->max_prompt, lab->max_tokens);
 	for (int i = 0; i < f.n; i++) {
 		static const double size[] = {8, 4, 4, 1};
 		double cell = size[f.field[i].element];

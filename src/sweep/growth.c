@@ -191,13 +191,14 @@ static int refuse_mixed_evaluation(const struct ebb_sweep *s, struct ebb_err *er
 	for (int i = 0; i < s->def->n_plans; i++) {
 		const struct ebb_plan *p = &s->def->plan[i];
 		const struct {
-			const char *name;
+			const char *group, *name;
 			double now;
 		} option[] = {
-			{"cadence", (double)p->options.eval.cadence},
-			{"questions", (double)p->options.eval.questions},
-			{"samples", (double)p->options.eval.samples},
-			{"temperature", p->options.eval.temperature},
+			{"eval", "cadence", (double)p->options.eval.cadence},
+			{"eval", "questions", (double)p->options.eval.questions},
+			{"eval", "samples", (double)p->options.eval.samples},
+			{"eval", "temperature", p->options.eval.temperature},
+			{"ib", "probe", (double)p->options.ib.probe},
 		};
 
 		if (!ebb_trial_exists(s->run_dir, p->id))
@@ -207,15 +208,16 @@ static int refuse_mixed_evaluation(const struct ebb_sweep *s, struct ebb_err *er
 			double then;
 
 			/* a damaged record is made again, with today's settings */
-			if (ebb_trial_option(s->run_dir, p->id, "eval", option[k].name, &then,
-					     &ignored) == 0 &&
+			if (ebb_trial_option(s->run_dir, p->id, option[k].group, option[k].name,
+					     &then, &ignored) == 0 &&
 			    then != option[k].now)
 				return ebb_err_set(
 					err, EBB_EINVAL,
-					"'%s' holds trial %s, evaluated with eval.%s=%g, "
+					"'%s' holds trial %s, evaluated with %s.%s=%g, "
 					"but this run asks for %g; repeat the old value, "
 					"or give this run a folder of its own with --fresh DIR",
-					s->run_dir, p->id, option[k].name, then, option[k].now);
+					s->run_dir, p->id, option[k].group, option[k].name, then,
+					option[k].now);
 		}
 	}
 	return 0;

@@ -76,6 +76,11 @@ struct ebb_task {
 	int32_t cue[4];
 	int n_cue;
 
+	/* Tokens that end a step of a response, itself the step's last (EI 5.1); for tasks whose
+	 * responses have none, every token is a step. */
+	int32_t separator[8];
+	int n_separators;
+
 	/* Curves of the task below "task/": rows of axis STEP (over training rollouts). Each answer
 	 * adds value and weight; the curve is sum(value * weight) / sum(weight). */
 	const struct ebb_metric *curve;

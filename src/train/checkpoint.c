@@ -19,6 +19,7 @@
 static bool shapes_rows(const struct ebb_option *row)
 {
 	return strcmp(row->group, "eval") == 0 ||
+	       (strcmp(row->group, "ib") == 0 && strcmp(row->name, "probe") == 0) ||
 	       (strcmp(row->group, "record") == 0 && strcmp(row->name, "snapshot") == 0);
 }
 

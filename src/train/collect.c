@@ -54,14 +54,15 @@ int ebb_stage_draw(struct ebb_trial *t, struct ebb_err *err)
 		t->lab->task->question(t->o, &draw, false, &t->fresh.question[i]);
 	}
 	t->stage = STAGE_DRAWN;
-	return ebb_trial_decode(t, &t->fresh, ebb_trial_sampler(t),
-				ebb_trial_draw(t, EBB_STREAM_DECODE), false);
+	t->drawn = 0;
+	return ebb_grow(t, &t->fresh, t->o->tree.sampler, ebb_trial_sampler(t),
+			ebb_trial_draw(t, EBB_STREAM_DECODE));
 }
 
 static void charge(struct ebb_trial *t, const struct ebb_store *s)
 {
 	for (int i = 0; i < s->n * s->G; i++)
-		t->tokens += s->length[i];
+		t->tokens += s->length[i] - s->paths.shared[i];
 	t->rollouts += s->n * s->G;
 }
 
@@ -71,13 +72,17 @@ int ebb_stage_drawn(struct ebb_trial *t, struct ebb_err *err)
 	size_t cells = (size_t)(t->fresh.n * t->fresh.G) * (size_t)t->fresh.T;
 
 	t->t_sample += t->request.seconds;
-	ebb_store_judge(&t->fresh, t->lab, 0, t->fresh.n, &draw);
+	ebb_store_judge_samples(&t->fresh, t->lab, t->drawn_from, t->drawn, &draw);
+	if (t->drawn < t->fresh.G)
+		return ebb_grow(t, &t->fresh, t->o->tree.sampler, ebb_trial_sampler(t),
+				ebb_trial_draw(t, EBB_STREAM_DECODE));
 	memcpy(t->fresh.old, t->fresh.logp, cells * sizeof *t->fresh.old);
 	charge(t, &t->fresh);
 	if (t->round == 0) {
 		ebb_measure_rollouts(t->lab, &t->fresh, &t->reading, t->position_entropy,
 				     t->position_count);
 		ebb_measure_entropy(&t->fresh, t->logp, &t->reading, t->decile_entropy);
+		ebb_grow_measure(t, &t->fresh, &t->reading);
 	}
 	t->stage = STAGE_GREEDY;
 	if (t->needs.reference_samples > 0) {

@@ -63,7 +63,7 @@ int ebb_stage_eval_greedy(struct ebb_trial *t, struct ebb_err *err)
 	t->eval_reading.metric[EBB_M_EVAL_DISTINCT] = distinct / rows;
 	t->eval_reading.metric[EBB_M_EVAL_ENTROPY] = entropy / tokens;
 	t->eval_reading.metric[EBB_M_EVAL_LENGTH] = tokens / rows;
-	t->stage = STAGE_EVAL_DONE;
+	t->stage = STAGE_TREES;
 	return ebb_trial_decode(t, &t->eval_greedy, EBB_POLICY_CURRENT, draw, true);
 }
 

@@ -60,6 +60,25 @@ struct ebb_model ebb_lab_model(const struct ebb_options *o)
 	return m;
 }
 
+int ebb_lab_probe(const struct ebb_options *o)
+{
+	return (int)(o->ib.probe < o->eval.questions ? o->ib.probe : o->eval.questions);
+}
+
+bool ebb_lab_grows(const struct ebb_options *o, enum ebb_tree_sampler sampler)
+{
+	return sampler != EBB_TREE_OFF && sampler != EBB_TREE_INDEPENDENT && o->tree.rounds > 1;
+}
+
+/* The rows of the largest store whose trees grow. */
+static int bank_rows(const struct ebb_options *o)
+{
+	int64_t train = ebb_lab_grows(o, o->tree.sampler) ? o->train.prompts : 0;
+	int64_t probe = ebb_lab_grows(o, EBB_TREE_IB) ? ebb_lab_probe(o) : 0;
+
+	return (int)((train > probe ? train : probe) * ebb_tree_group(o));
+}
+
 int ebb_lab_open(struct ebb_lab *lab, const struct ebb_options *o, struct ebb_err *err)
 {
 	static const char *const isa[] = {"auto", "avx512", "avx2", "scalar"};
@@ -84,6 +103,9 @@ int ebb_lab_open(struct ebb_lab *lab, const struct ebb_options *o, struct ebb_er
 				     (int)o->train.slot, err);
 	if (rc == 0)
 		rc = ebb_sampler_open(&lab->sampler, lab->engine, err);
+	if (rc == 0 && bank_rows(o) > 0)
+		rc = ebb_bank_open(&lab->bank, lab->engine, bank_rows(o),
+				   lab->max_prompt + lab->max_tokens, err);
 	if (rc < 0)
 		ebb_lab_close(lab);
 	return rc;
@@ -91,6 +113,7 @@ int ebb_lab_open(struct ebb_lab *lab, const struct ebb_options *o, struct ebb_er
 
 void ebb_lab_close(struct ebb_lab *lab)
 {
+	ebb_bank_close(lab->bank);
 	if (lab->sampler)
 		ebb_sampler_close(lab->sampler);
 	if (lab->engine)

@@ -34,6 +34,7 @@ struct ebb_lab {
 	struct ebb_layout layout;
 	struct ebb_engine *engine;
 	struct ebb_sampler *sampler;
+	struct ebb_bank *bank; /* null where no tree grows */
 	int max_prompt, max_tokens; /* limits of this task under these options         */
 };
 
@@ -49,6 +50,12 @@ struct ebb_model ebb_lab_model(const struct ebb_options *o);
 
 /* The largest response: sample.max_tokens or, where that is 0, the task's limit. */
 int ebb_lab_response_limit(const struct ebb_options *o);
+
+/* Held-out questions of the probe: ib.probe, eval.questions at most. */
+int ebb_lab_probe(const struct ebb_options *o);
+
+/* Do responses of this sampler branch off? */
+bool ebb_lab_grows(const struct ebb_options *o, enum ebb_tree_sampler sampler);
 
 /* Seconds of a clock that never goes backwards. */
 double ebb_clock(void);

@@ -22,7 +22,7 @@ static double ratio(double sum, double count)
 static void measure_groups(const struct ebb_store *s, struct ebb_reading *r)
 {
 	int degenerate = 0, all_correct = 0, all_wrong = 0;
-	double predicted = 0;
+	double predicted = 0, average;
 
 	for (int i = 0; i < s->n; i++) {
 		const double *reward = s->reward + i * s->G;
@@ -41,6 +41,8 @@ static void measure_groups(const struct ebb_store *s, struct ebb_reading *r)
 		all_wrong += wrong == s->G;
 		predicted += ebb_degenerate_probability(sum / s->G, s->G);
 	}
+	if (s->n > 0)
+		ebb_group_rates(s->reward, s->n, s->G, &r->metric[EBB_M_EFF_RATE], &average);
 	r->metric[EBB_M_GROUP_DEGENERATE] = ratio(degenerate, s->n);
 	r->metric[EBB_M_GROUP_DEGENERATE_PRED] = ratio(predicted, s->n);
 	r->metric[EBB_M_GROUP_ALL_CORRECT] = ratio(all_correct, s->n);

@@ -157,7 +157,7 @@ static int attempt(struct run *r, const char *state, enum ebb_status *status, st
 	if (rc < 0)
 		goto out;
 	ebb_fields_init(&r->fields, r->bench.lab.task, r->o,
-			(int)(r->o->train.prompts * r->o->train.group), r->bench.lab.max_prompt,
+			(int)(r->o->train.prompts * ebb_group_size(r->o)), r->bench.lab.max_prompt,
 			r->bench.lab.max_tokens);
 	rc = ebb_writer_open(&r->writer, s->run_dir, &head, r->fields.field, r->fields.n,
 			     state ? &from : NULL, err);

@@ -4,7 +4,9 @@
  *
  *   REST        nothing: between two steps a runner may look around
  *   EVAL        held-out samples, then greedy answers       (at step 0, every eval.cadence, the end)
- *   DRAW        questions and responses of one round
+ *   TREES       held-out trees, grown like those of training        (ib.probe, with an evaluation)
+ *   DRAW        questions and responses of one round; DRAWN: judged, and where they grow on trees
+ *               the next ones drawn until the trees are whole
  *   BASELINE    rollouts of the base policy, greedy answers (advantage.center=static|greedy)
  *   INJECT      stored trajectories where the reference policy fails (advantage.acc0=inject)
  *   PROBE       exact KL to the reference and back          (at evaluation cadence)
@@ -28,6 +30,7 @@
 #define EBB_TRAIN_STAGE_H
 
 #include "objective/guard.h"
+#include "objective/tree.h"
 #include "train/measure.h"
 #include "train/store.h"
 #include "train/trial.h"
@@ -39,6 +42,8 @@ enum ebb_stage {
 	STAGE_REST,
 	STAGE_EVAL,
 	STAGE_EVAL_GREEDY,
+	STAGE_TREES,
+	STAGE_TREES_DRAWN,
 	STAGE_EVAL_DONE,
 	STAGE_RENEW,
 	STAGE_REFRESH,
@@ -98,6 +103,7 @@ struct ebb_trial {
 	struct ebb_store carry; /* kept groups beyond the batch, dynamic.surplus=carry */
 	struct ebb_store fresh, batch, reference, greedy;
 	struct ebb_store eval, eval_greedy;
+	struct ebb_store trees; /* of the probe of IB-Score                                    */
 	struct ebb_store shift; /* probe states of the entropy change: one row a question     */
 	bool shift_drawn; /* it holds them: not saved, since drawing them again gives the same */
 	float *shift_before, *shift_after; /* their raw logits            (rows of shift, T, V) */
@@ -128,6 +134,7 @@ struct ebb_trial {
 	/* scratch of requests; sized for the largest of training and evaluation */
 	struct ebb_prompt *prompt;
 	struct ebb_sample *sample;
+	int *sample_row; /* row of the store that a sample of a growing tree writes          */
 	struct ebb_row *row;
 	int32_t *answer_token; /* (R, P + T + cue + gold)                           */
 	double *answer_logp, *prior_logp, *answer_entropy; /* (R, EBB_GOLD_MAX)               */
@@ -139,6 +146,9 @@ struct ebb_trial {
 	double *snap_logits;      /* NaN: no update of this step yet          (bins)          */
 	unsigned char *mark;      /* of one update                            (R, T)          */
 	int64_t *histogram;       /* of one update                            (R, bins)       */
+	struct ebb_tree tree; /* one at a time                           (nodes), (G, T)      */
+	struct ebb_ib *ib;    /* its scores                              (nodes)              */
+	int *chosen;          /* nodes to branch off from                (tree.width)         */
 	struct ebb_arena arena;
 };
 
@@ -191,6 +201,16 @@ void ebb_inject_register(struct ebb_trial *t, int groups, int T);
 void ebb_inject_judge(struct ebb_trial *t);
 /* Is one of these rows of the batch a stored trajectory? */
 bool ebb_inject_any(const struct ebb_trial *t, const int *row, int n);
+/* ---- trees (grow.c) ---- */
+
+/* Register what growing trees wants. */
+void ebb_grow_register(struct ebb_trial *t);
+/* Leave a request for the next samples of the store's groups, t->drawn .. of G: all of them, or those
+ * that branch off now. Returns WORK. */
+int ebb_grow(struct ebb_trial *t, struct ebb_store *s, enum ebb_tree_sampler sampler,
+	     enum ebb_policy policy, struct ebb_draw draw);
+/* What the trees of a draw cost and say. */
+void ebb_grow_measure(struct ebb_trial *t, const struct ebb_store *s, struct ebb_reading *r);
 
 /* ---- the stages; one file a phase ---- */
 
@@ -198,6 +218,8 @@ bool ebb_inject_any(const struct ebb_trial *t, const int *row, int n);
 EBB_STAGE(eval); /* evaluate.c */
 EBB_STAGE(eval_greedy);
 EBB_STAGE(eval_done);
+EBB_STAGE(trees); /* grow.c */
+EBB_STAGE(trees_drawn);
 EBB_STAGE(renew); /* collect.c */
 EBB_STAGE(refresh);
 EBB_STAGE(draw);

@@ -28,6 +28,9 @@ void ebb_store_register(struct ebb_store *s, struct ebb_arena *arena, int capaci
 	ebb_arena_add(arena, &s->mask, cells, sizeof *s->mask);
 	ebb_arena_add(arena, &s->group, rows, sizeof *s->group);
 	ebb_arena_add(arena, &s->injected, rows, sizeof *s->injected);
+	ebb_arena_add(arena, &s->paths.from, rows, sizeof *s->paths.from);
+	ebb_arena_add(arena, &s->paths.shared, rows, sizeof *s->paths.shared);
+	ebb_arena_add(arena, &s->paths.ends, cells, sizeof *s->paths.ends);
 }
 
 /* Rows i*G .. of an array with `cells` elements a row. */
@@ -61,48 +64,76 @@ void ebb_store_copy(struct ebb_store *to, int i, const struct ebb_store *from, i
 	copy_rows(to->kl, from->kl, i, j, to->G, T * sizeof *to->kl);
 	copy_rows(to->mask, from->mask, i, j, to->G, T * sizeof *to->mask);
 	copy_rows(to->injected, from->injected, i, j, to->G, sizeof *to->injected);
+	copy_rows(to->paths.from, from->paths.from, i, j, to->G, sizeof(int));
+	copy_rows(to->paths.shared, from->paths.shared, i, j, to->G, sizeof(int));
+	copy_rows(to->paths.ends, from->paths.ends, i, j, to->G, T);
 	for (int g = 0; g < to->G; g++)
 		to->group[i * to->G + g] = i;
+}
+
+/* Does a step end with token t of this response? EI 5.1 */
+static bool step_ends(const struct ebb_lab *lab, const int32_t *response, int t, int n)
+{
+	const struct ebb_task *task = lab->task;
+	const int64_t chunk = lab->o->tree.step_tokens;
+
+	if (t == n - 1 || (chunk > 0 && (t + 1) % chunk == 0))
+		return true;
+	for (int i = 0; chunk == 0 && i < task->n_separators; i++)
+		if (response[t] == task->separator[i])
+			return true;
+	return chunk == 0 && task->n_separators == 0;
+}
+
+static void judge_row(struct ebb_store *s, const struct ebb_lab *lab, int row,
+		      const struct ebb_draw *draw)
+{
+	const struct ebb_options *o = lab->o;
+	const int group = row / s->G;
+	const struct ebb_question *q = &s->question[group];
+	int32_t *token = s->token + (size_t)row * (size_t)(s->P + s->T);
+	const int32_t *response = s->response + (size_t)row * (size_t)s->T;
+	struct ebb_answer a = {
+		.token = response, .n = s->length[row], .truncated = s->truncated[row]};
+
+	memcpy(token, q->prompt, (size_t)q->n_prompt * sizeof *token);
+	memcpy(token + q->n_prompt, response, (size_t)a.n * sizeof *token);
+	lab->task->verify(o, q, &a, &s->verdict[row]);
+	s->reward[row] = s->verdict[row].reward;
+	if (o->reward.source == EBB_REWARD_RANDOM) {
+		struct ebb_draw d = *draw;
+
+		d.stream = EBB_STREAM_REWARD;
+		d.slot = (uint32_t)group;
+		d.sample += (uint32_t)(row % s->G);
+		s->reward[row] = ebb_uniform(&d, 0) < o->reward.random_p;
+	}
+	s->group[row] = group;
+	s->injected[row] = false;
+	for (int t = 0; t < s->T; t++) {
+		s->mask[row * s->T + t] = t < a.n;
+		s->paths.ends[row * s->T + t] = t < a.n && step_ends(lab, response, t, a.n);
+	}
 }
 
 void ebb_store_judge(struct ebb_store *s, const struct ebb_lab *lab, int first_group, int n_groups,
 		     const struct ebb_draw *draw)
 {
-	const struct ebb_options *o = lab->o;
+	for (int row = first_group * s->G; row < (first_group + n_groups) * s->G; row++)
+		judge_row(s, lab, row, draw);
+}
 
-	for (int i = first_group; i < first_group + n_groups; i++) {
-		const struct ebb_question *q = &s->question[i];
-
-		for (int g = 0; g < s->G; g++) {
-			int row = i * s->G + g;
-			int32_t *token = s->token + (size_t)row * (size_t)(s->P + s->T);
-			const int32_t *response = s->response + (size_t)row * (size_t)s->T;
-			struct ebb_answer a = {.token = response,
-					       .n = s->length[row],
-					       .truncated = s->truncated[row]};
-
-			memcpy(token, q->prompt, (size_t)q->n_prompt * sizeof *token);
-			memcpy(token + q->n_prompt, response, (size_t)a.n * sizeof *token);
-			lab->task->verify(o, q, &a, &s->verdict[row]);
-			s->reward[row] = s->verdict[row].reward;
-			if (o->reward.source == EBB_REWARD_RANDOM) {
-				struct ebb_draw d = *draw;
-
-				d.stream = EBB_STREAM_REWARD;
-				d.slot = (uint32_t)i;
-				d.sample += (uint32_t)g;
-				s->reward[row] = ebb_uniform(&d, 0) < o->reward.random_p;
-			}
-			s->group[row] = i;
-			s->injected[row] = false;
-			for (int t = 0; t < s->T; t++)
-				s->mask[row * s->T + t] = t < a.n;
-		}
-	}
+void ebb_store_judge_samples(struct ebb_store *s, const struct ebb_lab *lab, int first, int end,
+			     const struct ebb_draw *draw)
+{
+	for (int i = 0; i < s->n; i++)
+		for (int g = first; g < end; g++)
+			judge_row(s, lab, i * s->G + g, draw);
 }
 
 struct ebb_batch ebb_store_batch(struct ebb_store *s, const struct ebb_needs *needs)
 {
+	s->paths.token = s->response;
 	return (struct ebb_batch){
 		.R = s->n * s->G,
 		.T = s->T,
@@ -119,6 +150,7 @@ struct ebb_batch ebb_store_batch(struct ebb_store *s, const struct ebb_needs *ne
 		.info = needs->answer ? s->info : NULL,
 		.injected = s->injected,
 		.baseline = needs->reference_samples || needs->greedy ? s->baseline : NULL,
+		.paths = needs->trees ? &s->paths : NULL,
 		.shaped = s->shaped,
 		.advantage = s->advantage,
 	};

@@ -33,6 +33,7 @@ struct ebb_store {
 	unsigned char *mask;           /*                                          (rows, T)    */
 	int *group;                    /* group of a row                            (rows)       */
 	bool *injected;                /* a stored trajectory, not a rollout        (rows)       */
+	struct ebb_batch_paths paths;  /* of trees: 0 shared tokens where there are none         */
 };
 
 void ebb_store_register(struct ebb_store *s, struct ebb_arena *arena, int capacity, int G, int P,
@@ -41,10 +42,13 @@ void ebb_store_register(struct ebb_store *s, struct ebb_arena *arena, int capaci
 /* Copy group j of another store of the same shape to place i. */
 void ebb_store_copy(struct ebb_store *to, int i, const struct ebb_store *from, int j);
 
-/* After decoding: put prompt and response side by side, judge, fill mask and group. draw gives the
- * coordinates of random rewards. */
+/* After decoding: put prompt and response side by side, judge, fill mask, group and ends of steps.
+ * draw gives the coordinates of random rewards. */
 void ebb_store_judge(struct ebb_store *s, const struct ebb_lab *lab, int first_group, int n_groups,
 		     const struct ebb_draw *draw);
+/* The same for samples first .. end-1 of every group. */
+void ebb_store_judge_samples(struct ebb_store *s, const struct ebb_lab *lab, int first, int end,
+			     const struct ebb_draw *draw);
 
 /* The first n groups as a batch of the objective room; arrays stay the store's. */
 struct ebb_batch ebb_store_batch(struct ebb_store *s, const struct ebb_needs *needs);

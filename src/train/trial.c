@@ -56,7 +56,7 @@ int ebb_trial_decode(struct ebb_trial *t, struct ebb_store *s, enum ebb_policy p
 		for (int g = 0; g < s->G; g++) {
 			draw.slot = (uint32_t)i;
 			draw.sample = (uint32_t)g;
-			t->sample[i * s->G + g] = (struct ebb_sample){i, draw};
+			t->sample[i * s->G + g] = (struct ebb_sample){.prompt = i, .draw = draw};
 		}
 	}
 	t->request = (struct ebb_request){.kind = EBB_REQUEST_DECODE,
@@ -205,6 +205,8 @@ static int (*const stage_of[N_STAGES])(struct ebb_trial *, struct ebb_err *) = {
 	[STAGE_REST] = stage_rest,
 	[STAGE_EVAL] = ebb_stage_eval,
 	[STAGE_EVAL_GREEDY] = ebb_stage_eval_greedy,
+	[STAGE_TREES] = ebb_stage_trees,
+	[STAGE_TREES_DRAWN] = ebb_stage_trees_drawn,
 	[STAGE_EVAL_DONE] = ebb_stage_eval_done,
 	[STAGE_RENEW] = ebb_stage_renew,
 	[STAGE_REFRESH] = ebb_stage_refresh,
@@ -282,12 +284,14 @@ static void register_scratch(struct ebb_trial *t, int groups, int G, int P, int 
 	size_t R = (size_t)groups * (size_t)G, cells = R * (size_t)T;
 	size_t eval = (size_t)(o->eval.questions * o->eval.samples);
 	size_t reference = (size_t)groups * (size_t)t->needs.reference_samples;
+	size_t trees = (size_t)(ebb_lab_probe(o) * ebb_tree_group(o));
 	size_t largest = R > eval ? R : eval;
 	size_t shift = (size_t)ebb_trial_shift_rows(o, T), V = (size_t)t->lab->task->vocabulary;
 	size_t prompts = (size_t)(o->eval.questions > groups ? o->eval.questions : groups);
 
 	largest = largest > reference ? largest : reference;
 	largest = largest > shift ? largest : shift;
+	largest = largest > trees ? largest : trees;
 	prompts = prompts > shift ? prompts : shift;
 	ebb_arena_add(a, &t->shift_before, shift * (size_t)T * V, sizeof *t->shift_before);
 	ebb_arena_add(a, &t->shift_after, shift * (size_t)T * V, sizeof *t->shift_after);
@@ -311,6 +315,7 @@ static void register_scratch(struct ebb_trial *t, int groups, int G, int P, int 
 	ebb_arena_add(a, &t->w_kl, cells, sizeof *t->w_kl);
 	ebb_arena_add(a, &t->prompt, prompts, sizeof *t->prompt);
 	ebb_arena_add(a, &t->sample, largest, sizeof *t->sample);
+	ebb_arena_add(a, &t->sample_row, largest, sizeof *t->sample_row);
 	ebb_arena_add(a, &t->row, R > shift ? R : shift, sizeof *t->row);
 	ebb_arena_add(a, &t->answer_token, R * (size_t)(P + T + t->lab->task->n_cue + EBB_GOLD_MAX),
 		      sizeof *t->answer_token);
@@ -334,7 +339,7 @@ int ebb_trial_open(struct ebb_trial **out, struct ebb_lab *lab, struct ebb_watch
 		   struct ebb_err *err)
 {
 	const struct ebb_options *o = lab->o;
-	int groups = (int)o->train.prompts, G = (int)o->train.group, P = lab->max_prompt,
+	int groups = (int)o->train.prompts, G = (int)ebb_group_size(o), P = lab->max_prompt,
 	    T = lab->max_tokens, questions = (int)o->eval.questions, rc;
 	struct ebb_trial *t = ebb_xcalloc(1, sizeof *t);
 
@@ -360,6 +365,7 @@ int ebb_trial_open(struct ebb_trial **out, struct ebb_lab *lab, struct ebb_watch
 	ebb_store_register(&t->eval_greedy, &t->arena, questions, 1, P, T);
 	ebb_store_register(&t->shift, &t->arena, ebb_trial_shift_rows(o, T), 1, P, T);
 	register_scratch(t, groups, G, P, T);
+	ebb_grow_register(t);
 	rc = ebb_arena_commit(&t->arena, err);
 	if (rc < 0) {
 		ebb_trial_close(t);
@@ -373,6 +379,9 @@ int ebb_trial_open(struct ebb_trial **out, struct ebb_lab *lab, struct ebb_watch
 		lab->task->question(o, &draw, true, &t->eval.question[i]);
 		t->eval_greedy.question[i] = t->eval.question[i];
 	}
+	t->trees.n = t->trees.capacity;
+	memcpy(t->trees.question, t->eval.question,
+	       (size_t)t->trees.n * sizeof *t->trees.question);
 	*out = t;
 	return 0;
 }

@@ -513,6 +513,8 @@ int ebb_stage_close(struct ebb_trial *t, struct ebb_err *err)
 	if (rc < 0)
 		return rc;
 	tokens = m[EBB_M_LENGTH_MEAN] * drawn * t->fresh.G; /* for the rate on the screen only */
+	if (t->needs.trees)
+		tokens = m[EBB_M_TREE_GENERATED] * drawn;
 	wall = ebb_clock() - t->step_started;
 	m[EBB_M_GROUP_KEPT] = t->batch.n;
 	m[EBB_M_GROUP_DRAWN] = drawn;

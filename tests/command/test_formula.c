@@ -79,6 +79,16 @@ Test(unit, lines)
 		{"ratio.level=sequence", "ratio", "exp((1/n_i) sum_t (logp_it - old_it))",
 		 "PG 2 sequence"},
 		{"ratio.level=sequence", "ratio", "beyond exp(+-10)", ""},
+		{"tree.sampler=ib advantage.center=tree", "advantage",
+		 "A_it = (mean_s(r) - mean_g(r)) / (std_g(r) + 1e-06) + 0.1 (p(s)/p(parent) - 1.2) "
+		 "conf(s)",
+		 "EI 5.5"},
+		{"tree.sampler=ib advantage.center=tree", "policy term", "rho_it A_it", ""},
+		{"tree.sampler=ib", "tree", "4 responses to a prompt from its start, then 8 times 1",
+		 "EI 5.2, 5.3 ib"},
+		{"tree.sampler=ib", "tree", "12 in all", ""},
+		{"tree.sampler=ib", "weight", "(48)", ""},
+		{"tree.sampler=ib", "advantage", "A_i = (r_i - mean_g(r))", ""},
 		{"train.minibatches=1", "ratio", "every ratio is exactly 1 and no clip acts", ""},
 		{"dynamic.on=correct dynamic.surplus=carry", "ratio",
 		 "at the start of the step that drew the group", ""},
@@ -188,6 +198,7 @@ Test(unit, one_update_a_step)
 #define ON_SELECTION "loss.policy=clip_cov "
 #define ON_GAMMA     "entropy.coef=0.1 entropy.aggregate=seq-mean gamma.kind=piece_linear "
 #define ON_CRITIC    "critic.model=shared advantage.center=critic advantage.scale=whiten "
+#define ON_TREE      "tree.sampler=ib advantage.center=tree "
 #define ON_INFO      "info.coef=0.5 info.external=2 "
 
 /* No option is overlooked: with its stage on, every choice and every other number reads otherwise. */
@@ -211,7 +222,23 @@ Test(unit, every_option_of_the_loss_changes_the_text)
 		{"dynamic.on=correct", "dynamic.max_rounds", {"4", "5"}},
 		{"",
 		 "advantage.center",
-		 {"none", "batch", "group", "loo", "static", "greedy", "critic"}},
+		 {"none", "batch", "group", "loo", "static", "greedy", "critic", "tree"}},
+		{"", "tree.sampler", {"off", "ib", "independent", "random", "entropy", "fixed_width"}},
+		{ON_TREE, "tree.b0", {"4", "5"}},
+		{ON_TREE, "tree.rounds", {"9", "1", "2"}},
+		{ON_TREE, "tree.width", {"1", "2"}},
+		{ON_TREE, "tree.branch", {"1", "2"}},
+		{ON_TREE, "tree.step_tokens", {"0", "3"}},
+		{ON_TREE, "tree.max_children", {"0", "3"}},
+		{ON_TREE, "tree.merge_duplicates", {"false", "true"}},
+		{ON_TREE, "ib.beta", {"5", "2"}},
+		{ON_TREE, "ib.lambda", {"0.1", "0", "0.2"}},
+		{ON_TREE, "ib.conf", {"geo_prob", "seq_prob"}},
+		{ON_TREE, "ib.child_weight", {"uniform", "leaf"}},
+		{ON_TREE, "ib.prefactor", {"one_plus_beta", "beta"}},
+		{ON_TREE, "ib.zero_parent", {"neutral", "smooth"}},
+		{ON_TREE, "ib.ref", {"ref", "old"}},
+		{ON_TREE, "ib.shared", {"per_trajectory", "once"}},
 		{"", "advantage.scale", {"none", "group_std", "batch_std", "whiten"}},
 		{"", "advantage.std_ddof", {"1", "0"}},
 		{"advantage.scale=whiten", "advantage.std_ddof", {"1", "0"}},
@@ -382,7 +409,9 @@ Test(unit, no_line_is_wider_than_the_page)
 	char *text = text_of(ON_KL ON_GAMMA ON_INFO
 			     "kl.estimator=k3_is ratio.level=sequence clip.dual=3 kl_old.coef=0.25 "
 			     "tis.kind=seq-mask tis.normalise=true advantage.center=static "
-			     "overlong.mode=soft dynamic.on=total loss.aggregate=token-sum-norm");
+			     "overlong.mode=soft dynamic.on=total loss.aggregate=token-sum-norm "
+			     "tree.sampler=fixed_width tree.max_children=3 tree.merge_duplicates=true "
+			     "ib.zero_parent=smooth ib.shared=once");
 
 	for (const char *s = text, *end; *s; s = *end ? end + 1 : end) {
 		end = strchrnul(s, '\n');
