@@ -106,7 +106,7 @@ struct ebb_row {
  * weigh, for ebb_pass_grad: called once for every range of rows after their results stand and
  * before their backward pass, possibly from several threads, each row exactly once; it must fill
  * the w_* entries of exactly these rows from those rows' results. Null: w_* are given beforehand.
- * A null w_entropy or w_kl means zero.
+ * A null w_entropy, w_kl or w_kl_from means zero.
  */
 struct ebb_pass {
 	const struct ebb_row *row;
@@ -114,6 +114,7 @@ struct ebb_pass {
 	double tau;
 	double *logp, *entropy; /* nats                                  (n, stride)    */
 	double *kl;             /* exact KL(pi || ref), needs ref        (n, stride)    */
+	double *kl_from;        /* exact KL(ref || pi), needs ref        (n, stride)    */
 	double *logp_ref;       /* of the drawn token, needs ref         (n, stride)    */
 	double *moment;         /* mean and central moments 2..4 of raw logits (n, stride, 4) */
 	float *logits;          /* raw logits, (n, stride, V)                                  */
@@ -122,6 +123,7 @@ struct ebb_pass {
 				 * (n, EBB_LOGIT_BINS)                                        */
 	const struct ebb_weights *ref; /* null: no reference                                   */
 	double *w_logp, *w_entropy, *w_kl; /* dL/dlogp, dL/dH, dL/dKL           (n, stride)    */
+	double *w_kl_from;      /* dL/dKL(ref || pi), needs ref          (n, stride)    */
 	void (*weigh)(void *ctx, int first, int count);
 	void *ctx;
 };

@@ -9,6 +9,7 @@
  *   PROBE       exact KL to the reference and back          (at evaluation cadence)
  *   ANSWER      log-likelihood of the gold answer           (information reward)
  *   KEEP        shaping, dynamic sampling; back to DRAW while groups are missing
+ *   STALE, START  copies of today's weights that the options need
  *   OLD, REF    passes that the options need
  *   PREPARE     advantages
  *   SHIFT       logits of the probe states before and after the step's first update, which measure
@@ -45,12 +46,12 @@ enum ebb_stage {
 	STAGE_GREEDY_DONE,
 	STAGE_PROBE,
 	STAGE_PROBE_DONE,
-	STAGE_REVERSE_DONE,
 	STAGE_ANSWER,
 	STAGE_PRIOR,
 	STAGE_INFO,
 	STAGE_KEEP,
 	STAGE_STALE,
+	STAGE_START,
 	STAGE_OLD,
 	STAGE_OLD_DONE,
 	STAGE_REF,
@@ -95,6 +96,7 @@ struct ebb_trial {
 	struct ebb_batch view;             /* of batch, from PREPARE on               */
 	double *position_entropy, *position_count; /* (T)                                   */
 	double *decile_entropy;                    /* (EBB_DECILES)                         */
+	double *kl_old, *w_kl_old;      /* KL(old || new), covariance.penalty=full     (R, T) */
 	double *pool_logp, *pool_logit; /* of all rows of batch, covariance.scope      (R, T) */
 	double *logit;                  /* of the mini-batch's tokens                  (R, T) */
 	bool *keep;                     /* (prompts)                              */
@@ -164,12 +166,12 @@ EBB_STAGE(greedy);
 EBB_STAGE(greedy_done);
 EBB_STAGE(probe);
 EBB_STAGE(probe_done);
-EBB_STAGE(reverse_done);
 EBB_STAGE(answer);
 EBB_STAGE(prior);
 EBB_STAGE(info);
 EBB_STAGE(keep);
 EBB_STAGE(stale); /* update.c */
+EBB_STAGE(start);
 EBB_STAGE(old);
 EBB_STAGE(old_done);
 EBB_STAGE(ref);

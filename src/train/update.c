@@ -7,12 +7,22 @@
 
 int ebb_stage_stale(struct ebb_trial *t, struct ebb_err *err)
 {
-	t->stage = STAGE_OLD;
+	t->stage = STAGE_START;
 	if (t->o->sample.mismatch != EBB_MISMATCH_STALE)
 		return NEXT;
 	/* the ring's oldest copy has served; today's weights take its place */
 	t->request = (struct ebb_request){
 		.kind = EBB_REQUEST_BLEND, .against = -1, .mix = 1, .policy = ebb_trial_sampler(t)};
+	return WORK;
+}
+
+int ebb_stage_start(struct ebb_trial *t, struct ebb_err *err)
+{
+	t->stage = STAGE_OLD;
+	if (!t->needs.old_kl)
+		return NEXT;
+	t->request = (struct ebb_request){
+		.kind = EBB_REQUEST_BLEND, .against = -1, .mix = 1, .policy = EBB_POLICY_START};
 	return WORK;
 }
 
@@ -226,7 +236,9 @@ static void ask_update(struct ebb_trial *t)
 	t->request = (struct ebb_request){
 		.kind = EBB_REQUEST_UPDATE,
 		.policy = EBB_POLICY_CURRENT,
-		.against = t->needs.exact_kl ? (int)EBB_POLICY_REFERENCE : -1,
+		.against = t->needs.exact_kl ? (int)EBB_POLICY_REFERENCE
+			   : t->needs.old_kl ? (int)EBB_POLICY_START
+					     : -1,
 		.pass = {.row = t->row,
 			 .n = t->mb.n,
 			 .stride = t->batch.T,
@@ -239,6 +251,8 @@ static void ask_update(struct ebb_trial *t)
 			 .w_logp = t->w_logp,
 			 .w_entropy = t->w_entropy,
 			 .w_kl = t->needs.exact_kl ? t->w_kl : NULL,
+			 .kl_from = t->needs.old_kl ? t->kl_old : NULL,
+			 .w_kl_from = t->needs.old_kl ? t->w_kl_old : NULL,
 			 .weigh = ebb_weigh_rows,
 			 .ctx = &t->mb},
 		.rule = {.lr = ebb_trial_lr(t),
@@ -324,6 +338,8 @@ int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
 				       .w_logp = t->w_logp,
 				       .w_entropy = t->w_entropy,
 				       .w_kl = t->needs.exact_kl ? t->w_kl : NULL,
+				       .kl_old = t->needs.old_kl ? t->kl_old : NULL,
+				       .w_kl_old = t->needs.old_kl ? t->w_kl_old : NULL,
 				       .logit = t->needs.logit ? t->logit : NULL,
 				       .pool_logp = t->needs.pool ? t->pool_logp : NULL,
 				       .pool_logit = t->needs.pool && t->needs.logit ? t->pool_logit
