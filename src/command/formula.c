@@ -164,10 +164,13 @@ static void say_policy(struct ebb_formula *s)
 	}
 	if (o->loss.policy == EBB_POLICY_KL_COV) {
 		static const char *const penalty[] = {"|d_it|", "-d_it", "d_it^2 / 2",
-						      "exp(d_it) - 1 - d_it"};
+						      "exp(d_it) - 1 - d_it",
+						      "KL(old || new) at t, over the vocabulary"};
 
-		SAY(s, "l_it = -rho_it %s, for selected tokens + %.10g %s; d_it = logp_it - old_it",
-		    A, o->covariance.coef, penalty[o->covariance.penalty]);
+		SAY(s, "l_it = -rho_it %s, for selected tokens + %.10g %s", A, o->covariance.coef,
+		    penalty[o->covariance.penalty]);
+		if (o->covariance.penalty != EBB_PENALTY_FULL)
+			SAY(s, "; d_it = logp_it - old_it");
 		CITE(s, "EI 2.8");
 		ebb_formula_put(s, "policy term");
 		return;

@@ -19,6 +19,7 @@ void ebb_block_add(struct ebb_block *b, const struct ebb_net *net, int capacity,
 		{&b->w_entropy, 1}, {&b->w_kl, 1},          {&b->dx, m->C},
 		{&b->dnorm, m->C},  {&b->dhidden, m->F},    {&b->dgate_up, 2 * m->F},
 		{&b->datt, net->Q}, {&b->dqkv, net->QKV},   {&b->dlast, m->C + net->Q},
+		{&b->kl_from, 1},   {&b->w_kl_from, 1},
 	};
 	size_t n = (size_t)capacity;
 

@@ -35,12 +35,14 @@ struct ebb_block {
 	float *logits, *ref;                   /* of the policy and the reference (R, V) */
 	float *logp, *entropy, *kl, *logp_ref; /* (R) */
 	float *value;                          /* with the value head (R) */
+	float *kl_from;                        /* (R) */
 	float *moment, *stat;                  /* (R, 4) */
 	float *scratch_row;                    /* results nobody wants (R, 6) */
 
 	/* The backward pass. */
 	float *w_logp, *w_entropy, *w_kl; /* (R) */
 	float *w_value;                   /* with the value head (R) */
+	float *w_kl_from;                 /* (R) */
 	float *dx;                        /* (M, C) */
 	float *dnorm;                     /* (M, C) */
 	float *dhidden, *dgate_up;        /* (M, F) (M, 2F) */

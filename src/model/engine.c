@@ -139,6 +139,8 @@ static void results_store(const struct ebb_block *b, const struct ebb_pass *pass
 				pass->value[at] = b->value[r];
 			if (pass->ref != NULL && pass->kl != NULL)
 				pass->kl[at] = b->kl[r];
+			if (pass->ref != NULL && pass->kl_from != NULL)
+				pass->kl_from[at] = b->kl_from[r];
 			if (pass->ref != NULL && pass->logp_ref != NULL)
 				pass->logp_ref[at] = b->logp_ref[r];
 			if (pass->logits != NULL)
@@ -194,6 +196,7 @@ static void coefficients_load(struct ebb_block *b, const struct ebb_pass *pass, 
 			b->w_kl[r] = pass->w_kl ? (float)pass->w_kl[at] : 0.0F;
 			if (pass->w_value != NULL)
 				b->w_value[r] = (float)pass->w_value[at];
+			b->w_kl_from[r] = pass->w_kl_from ? (float)pass->w_kl_from[at] : 0.0F;
 		}
 	}
 }
@@ -218,6 +221,31 @@ static void block_judge(struct ebb_block *b, const struct job *job)
 	ops->head_fwd(b->R, V, b->logits, V, b->target, tau, ref ? b->ref : NULL, b->logp,
 		      b->entropy, ref ? b->kl : NULL, pass->moment != NULL ? b->moment : NULL,
 		      b->stat);
+	if (ref && pass->kl_from != NULL)
+		ops->head_cross_fwd(b->R, V, b->logits, V, tau, b->ref, b->stat, b->kl_from);
+}
+
+/* dL/dlogits over the logits. What goes through KL(ref || pi) takes the reference's place when nobody
+ * reads that any more. */
+static void block_slope(struct ebb_block *b, const struct job *job)
+{
+	const struct ebb_pass *pass = job->pass;
+	const struct ebb_ops *ops = job->e->net.ops;
+	const bool kl = pass->ref != NULL && pass->w_kl != NULL;
+	const bool from = pass->ref != NULL && pass->w_kl_from != NULL;
+	int V = job->e->net.m.V;
+	float tau = (float)pass->tau;
+
+	if (from && kl)
+		EBB_BUG("a gradient through both directions of a KL");
+	if (from)
+		ops->head_cross_bwd(b->R, V, b->logits, V, tau, b->ref, b->stat, b->w_kl_from,
+				    b->ref);
+	ops->head_bwd(b->R, V, b->logits, V, b->target, tau, pass->ref && !from ? b->ref : NULL,
+		      b->stat, b->w_logp, b->w_entropy, pass->ref && !from ? b->w_kl : NULL,
+		      b->logits);
+	if (from)
+		ops->accumulate((size_t)b->R * (size_t)V, b->ref, b->logits);
 }
 
 /* Rows [first, end) block by block; grad null: forward only. */
@@ -239,10 +267,7 @@ static void rows_run(struct ebb_block *b, const struct job *job, int first, int 
 				pass->weigh(pass->ctx, first, count);
 			coefficients_load(b, pass, first, count);
 			if (b->R > 0) {
-				net->ops->head_bwd(b->R, net->m.V, b->logits, net->m.V, b->target,
-						   (float)pass->tau, pass->ref ? b->ref : NULL,
-						   b->stat, b->w_logp, b->w_entropy,
-						   pass->ref ? b->w_kl : NULL, b->logits);
+				block_slope(b, job);
 				ebb_block_backward(b, job->w, pass->w_value != NULL, grad,
 						   net->m.tied ? grad + net->layout->n_floats
 							       : grad + net->head.flat);

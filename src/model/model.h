@@ -110,7 +110,7 @@ struct ebb_row {
  * weigh, for ebb_pass_grad: called once for every range of rows after their results stand and
  * before their backward pass, possibly from several threads, each row exactly once; it must fill
  * the w_* entries of exactly these rows from those rows' results. Null: w_* are given beforehand.
- * A null w_entropy, w_kl or w_value means zero.
+ * A null w_entropy, w_kl, w_kl_from or w_value means zero.
  */
 struct ebb_pass {
 	const struct ebb_row *row;
@@ -118,6 +118,7 @@ struct ebb_pass {
 	double tau;
 	double *logp, *entropy; /* nats                                  (n, stride)    */
 	double *kl;             /* exact KL(pi || ref), needs ref        (n, stride)    */
+	double *kl_from;        /* exact KL(ref || pi), needs ref        (n, stride)    */
 	double *logp_ref;       /* of the drawn token, needs ref         (n, stride)    */
 	double *value;          /* V of the state the token is drawn from, needs the value head
 				 *                                       (n, stride)    */
@@ -128,6 +129,7 @@ struct ebb_pass {
 				 * (n, EBB_LOGIT_BINS)                                        */
 	const struct ebb_weights *ref; /* null: no reference                                   */
 	double *w_logp, *w_entropy, *w_kl; /* dL/dlogp, dL/dH, dL/dKL           (n, stride)    */
+	double *w_kl_from;      /* dL/dKL(ref || pi), needs ref          (n, stride)    */
 	double *w_value;                   /* dL/dV                             (n, stride)    */
 	void (*weigh)(void *ctx, int first, int count);
 	void *ctx;

@@ -21,6 +21,8 @@ void ebb_objective_needs(const struct ebb_options *o, struct ebb_needs *needs)
 		o->advantage.center == EBB_CENTER_STATIC && o->advantage.acc0 == EBB_ACC0_INJECT;
 	needs->batch_scope =
 		o->loss.policy == EBB_POLICY_CLIP_COV || o->loss.policy == EBB_POLICY_KL_COV;
+	needs->old_kl =
+		o->loss.policy == EBB_POLICY_KL_COV && o->covariance.penalty == EBB_PENALTY_FULL;
 	needs->pool = needs->batch_scope && o->covariance.scope == EBB_SCOPE_ROLLOUT_BATCH;
 	needs->logit = needs->batch_scope && o->covariance.kind == EBB_COV_RESPONSE_Z &&
 		       o->covariance.response_source == EBB_COV_LOGIT;

@@ -24,6 +24,7 @@
 struct ebb_needs {
 	bool ref_logp;	    /* log-probability of the drawn tokens under the reference         */
 	bool exact_kl;	    /* KL over the vocabulary inside the gradient pass (kl.estimator=full) */
+	bool old_kl;	    /* KL(old || new) over the vocabulary inside it (covariance.penalty=full) */
 	bool answer;	    /* log-likelihood of the gold answer after the chain               */
 	bool answer_prior;  /* the same without the chain (info.norm=gain_*)                    */
 	int reference_samples; /* rollouts of the static baseline's policy a prompt; 0: none    */
@@ -164,11 +165,13 @@ struct ebb_minibatch {
 	const double *logp;	/* log p under the current policy           (n, stride)         */
 	const double *entropy;	/* exact entropy, nats; may be null         (n, stride)         */
 	const double *kl;	/* exact KL; may be null                    (n, stride)         */
+	const double *kl_old;	/* exact KL(old || new); null unless needs.old_kl (n, stride)   */
 	const double *pool_logp, *pool_logit; /* of all rows; needs.pool           (R, T)         */
 	const double *logit;	/* raw logit of the token; null unless needs.logit (n, stride)  */
 	const double *value;	/* V of the critic; null: no value loss     (n, stride)         */
 	double *w_logp, *w_entropy, *w_kl; /* results; the last two may be null (n, stride)    */
 	double *w_value;	/* result: dL/dV, with value                (n, stride)         */
+	double *w_kl_old;	/* result, beside kl_old                    (n, stride)         */
 	unsigned char *mark;	/* result: enum ebb_clip_mark; may be null  (n, stride)         */
 	struct ebb_draw select; /* random numbers of the selection: slot is the row of the batch,
 				 * position the token                                          */

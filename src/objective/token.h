@@ -336,6 +336,7 @@ struct ebb_response {
 	const double *tis;             /* weight of the policy term; null: 1           (T) */
 	const double *entropy;         /* exact; may be null                           (T) */
 	const double *kl;              /* exact; may be null                           (T) */
+	const double *kl_old;          /* exact KL(old || new), for penalty=full       (T) */
 	double w, w_policy, w_entropy; /* weight of a token in the loss, the policy and the entropy
 					* term */
 };
@@ -343,7 +344,7 @@ struct ebb_response {
 /* Where the coefficients go, and what the clip did (enum ebb_clip_mark of objective.h); all but logp
  * may be null. (T) each. */
 struct ebb_coefficients {
-	double *logp, *entropy, *kl;
+	double *logp, *entropy, *kl, *kl_old;
 	unsigned char *mark;
 };
 
@@ -411,6 +412,8 @@ EBB_HD void ebb_weigh_response(const struct ebb_weigh_rule *rule, const struct e
 			out->entropy[t] = 0.0;
 		if (out->kl)
 			out->kl[t] = 0.0;
+		if (out->kl_old)
+			out->kl_old[t] = 0.0;
 		if (out->mark)
 			out->mark[t] = 255;
 		if (!in->mask[t])
@@ -471,7 +474,13 @@ EBB_HD void ebb_weigh_response(const struct ebb_weigh_rule *rule, const struct e
 			g = w_policy * l.slope;
 		}
 		if (in->chosen && in->chosen[t] && policy == EBB_RULE_POLICY_KL_COV) {
-			k = ebb_cov_penalty(rule->clip.penalty, x, xc, stopped_token);
+			if (rule->clip.penalty == EBB_RULE_PENALTY_FULL) {
+				k.value = in->kl_old[t];
+				k.slope = 0.0; /* it goes through the whole distribution */
+				out->kl_old[t] = in->w_policy * rule->clip.penalty_coef;
+			} else {
+				k = ebb_cov_penalty(rule->clip.penalty, x, xc, stopped_token);
+			}
 			sums->pg += in->w_policy * rule->clip.penalty_coef * k.value;
 			g += in->w_policy * rule->clip.penalty_coef * k.slope;
 		}

@@ -92,6 +92,11 @@ static int check(const struct ebb_minibatch *mb, struct ebb_err *err)
 		return ebb_err_set(
 			err, EBB_EINVAL,
 			"kl.estimator=full needs the exact KL and room for its coefficient");
+	if (o->loss.policy == EBB_POLICY_KL_COV && o->covariance.penalty == EBB_PENALTY_FULL &&
+	    (!mb->kl_old || !mb->w_kl_old))
+		return ebb_err_set(
+			err, EBB_EINVAL,
+			"covariance.penalty=full needs the exact KL and room for its coefficient");
 	if (!b->entropy &&
 	    (o->token.mask == EBB_TOKEN_TOP_ENTROPY ||
 	     (mb->entropy_coef > 0.0 && o->entropy.grad == EBB_GRAD_DIRECT_PLUS_SCORE)))
@@ -399,6 +404,7 @@ void ebb_weigh_rows(void *minibatch, int first, int count)
 			.score = p->on.score ? p->score + (size_t)i * b->T : NULL,
 			.entropy = mb->entropy ? mb->entropy + now : NULL,
 			.kl = mb->kl ? mb->kl + now : NULL,
+			.kl_old = mb->kl_old ? mb->kl_old + now : NULL,
 			.w = p->w[i],
 			.w_policy = p->on.kept ? p->w_policy[i] : p->w[i],
 			.w_entropy = p->w_entropy[i],
@@ -407,6 +413,7 @@ void ebb_weigh_rows(void *minibatch, int first, int count)
 			.logp = mb->w_logp + now,
 			.entropy = mb->w_entropy ? mb->w_entropy + now : NULL,
 			.kl = mb->w_kl ? mb->w_kl + now : NULL,
+			.kl_old = mb->w_kl_old ? mb->w_kl_old + now : NULL,
 			.mark = mb->mark ? mb->mark + now : NULL,
 		};
 
@@ -418,6 +425,8 @@ void ebb_weigh_rows(void *minibatch, int first, int count)
 				out.entropy[t] = 0.0;
 			if (out.kl)
 				out.kl[t] = 0.0;
+			if (out.kl_old)
+				out.kl_old[t] = 0.0;
 			if (out.mark)
 				out.mark[t] = EBB_CLIP_NONE;
 		}

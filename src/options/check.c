@@ -175,6 +175,16 @@ static void check_loss(const struct ebb_options *o, struct report *r)
 		problem(r, "entropy.grad=%s adds to the advantage, which loss.policy=none does not "
 			   "read: set entropy.grad=direct or loss.policy=clip",
 			o->entropy.grad == EBB_GRAD_SCORE_ONLY ? "score_only" : "direct_plus_score");
+	if (o->loss.policy == EBB_POLICY_KL_COV && o->covariance.penalty == EBB_PENALTY_FULL) {
+		if (o->kl.place == EBB_KL_LOSS && o->kl.estimator == EBB_KL_FULL)
+			problem(r, "covariance.penalty=full and kl.estimator=full both want a second "
+				   "policy's whole distribution in the gradient pass, which has room "
+				   "for one: take an estimate for one of them");
+		if (o->dynamic.on != EBB_DYNAMIC_OFF && o->dynamic.surplus == EBB_SURPLUS_CARRY)
+			problem(r, "covariance.penalty=full measures from the weights at the start of "
+				   "the step, and dynamic.surplus=carry trains on groups of earlier "
+				   "ones: set dynamic.surplus=drop, or another covariance.penalty");
+	}
 	if (o->covariance.scope == EBB_SCOPE_ROLLOUT_BATCH && o->token.mask != EBB_TOKEN_ALL &&
 	    (o->loss.policy == EBB_POLICY_CLIP_COV || o->loss.policy == EBB_POLICY_KL_COV))
 		problem(r, "covariance.scope=rollout_batch selects among all tokens of the batch and "

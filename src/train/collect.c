@@ -154,6 +154,7 @@ int ebb_stage_probe(struct ebb_trial *t, struct ebb_err *err)
 	t->stage = STAGE_PROBE_DONE;
 	ebb_trial_score(t, &t->fresh, EBB_POLICY_CURRENT, EBB_POLICY_REFERENCE);
 	t->request.pass.kl = t->fresh.kl;
+	t->request.pass.kl_from = t->kl;
 	t->request.pass.logp_ref = t->fresh.ref;
 	return WORK;
 }
@@ -161,18 +162,7 @@ int ebb_stage_probe(struct ebb_trial *t, struct ebb_err *err)
 int ebb_stage_probe_done(struct ebb_trial *t, struct ebb_err *err)
 {
 	t->t_score += t->request.seconds;
-	ebb_measure_kl(&t->fresh, t->logp, &t->reading);
-	/* the other direction is the same pass with the policies exchanged */
-	t->stage = STAGE_REVERSE_DONE;
-	ebb_trial_score(t, &t->fresh, EBB_POLICY_REFERENCE, EBB_POLICY_CURRENT);
-	t->request.pass.kl = t->kl;
-	return WORK;
-}
-
-int ebb_stage_reverse_done(struct ebb_trial *t, struct ebb_err *err)
-{
-	t->t_score += t->request.seconds;
-	ebb_measure_kl_reverse(&t->fresh, t->kl, &t->reading);
+	ebb_measure_kl(&t->fresh, t->logp, t->kl, &t->reading);
 	t->stage = STAGE_INJECT;
 	return NEXT;
 }

@@ -162,9 +162,10 @@ void ebb_measure_logits(const struct ebb_row *row, int n, int stride, const doub
 	r->metric[EBB_M_LOGIT_SKEW_POSITION] = ratio(skew, tokens);
 }
 
-void ebb_measure_kl(const struct ebb_store *s, const double *logp, struct ebb_reading *r)
+void ebb_measure_kl(const struct ebb_store *s, const double *logp, const double *from,
+		    struct ebb_reading *r)
 {
-	double kl = 0, k1 = 0, k2 = 0, k3 = 0, n = 0;
+	double kl = 0, reverse = 0, k1 = 0, k2 = 0, k3 = 0, n = 0;
 
 	for (int i = 0; i < s->n * s->G; i++) {
 		for (int t = 0; t < s->length[i]; t++) {
@@ -172,6 +173,7 @@ void ebb_measure_kl(const struct ebb_store *s, const double *logp, struct ebb_re
 			double d = logp[c] - s->ref[c];
 
 			kl += s->kl[c];
+			reverse += from[c];
 			k1 += d;
 			k2 += d * d / 2;
 			k3 += ebb_expm1(-d) + d;
@@ -179,19 +181,10 @@ void ebb_measure_kl(const struct ebb_store *s, const double *logp, struct ebb_re
 		}
 	}
 	r->metric[EBB_M_KL_REF] = ratio(kl, n);
+	r->metric[EBB_M_KL_REF_REVERSE] = ratio(reverse, n);
 	r->metric[EBB_M_KL_REF_K1] = ratio(k1, n);
 	r->metric[EBB_M_KL_REF_K2] = ratio(k2, n);
 	r->metric[EBB_M_KL_REF_K3] = ratio(k3, n);
-}
-
-void ebb_measure_kl_reverse(const struct ebb_store *s, const double *kl, struct ebb_reading *r)
-{
-	double sum = 0, n = 0;
-
-	for (int i = 0; i < s->n * s->G; i++)
-		for (int t = 0; t < s->length[i]; t++, n++)
-			sum += kl[(size_t)i * (size_t)s->T + (size_t)t];
-	r->metric[EBB_M_KL_REF_REVERSE] = ratio(sum, n);
 }
 
 static int rising(const void *a, const void *b)

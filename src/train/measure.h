@@ -26,11 +26,9 @@ void ebb_measure_logits(const struct ebb_row *row, int n, int stride, const doub
 			const double *entropy, struct ebb_reading *r);
 
 /* Exact KL and its estimates over the tokens of a store with ref and kl filled; logp (rows, T) is the
- * current policy's, which a stale sampler's is not. */
-void ebb_measure_kl(const struct ebb_store *s, const double *logp, struct ebb_reading *r);
-
-/* The other direction: kl (rows, T) of the reference's pass against the current policy. */
-void ebb_measure_kl_reverse(const struct ebb_store *s, const double *kl, struct ebb_reading *r);
+ * current policy's, which a stale sampler's is not; from (rows, T): the KL of the reference to it. */
+void ebb_measure_kl(const struct ebb_store *s, const double *logp, const double *from,
+		    struct ebb_reading *r);
 
 #define EBB_DECILES 10 /* of a response, by relative position */
 

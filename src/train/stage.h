@@ -12,6 +12,7 @@
  *   PROBE       exact KL to the reference and back          (at evaluation cadence)
  *   ANSWER      log-likelihood of the gold answer           (information reward)
  *   KEEP        shaping, dynamic sampling; back to DRAW while groups are missing
+ *   STALE, START  copies of today's weights that the options need
  *   OLD, REF    passes that the options need
  *   VALUES      the critic's values, before any update
  *   PREPARE     advantages
@@ -54,7 +55,6 @@ enum ebb_stage {
 	STAGE_GREEDY_DONE,
 	STAGE_PROBE,
 	STAGE_PROBE_DONE,
-	STAGE_REVERSE_DONE,
 	STAGE_INJECT,
 	STAGE_INJECT_DONE,
 	STAGE_ANSWER,
@@ -62,6 +62,7 @@ enum ebb_stage {
 	STAGE_INFO,
 	STAGE_KEEP,
 	STAGE_STALE,
+	STAGE_START,
 	STAGE_OLD,
 	STAGE_OLD_DONE,
 	STAGE_REF,
@@ -111,6 +112,7 @@ struct ebb_trial {
 	struct ebb_batch view;             /* of batch, from PREPARE on               */
 	double *position_entropy, *position_count; /* (T)                                   */
 	double *decile_entropy;                    /* (EBB_DECILES)                         */
+	double *kl_old, *w_kl_old;      /* KL(old || new), covariance.penalty=full     (R, T) */
 	double *pool_logp, *pool_logit; /* of all rows of batch, covariance.scope      (R, T) */
 	double *logit;                  /* of the mini-batch's tokens                  (R, T) */
 	bool *keep;                     /* (prompts)                              */
@@ -229,7 +231,6 @@ EBB_STAGE(greedy);
 EBB_STAGE(greedy_done);
 EBB_STAGE(probe);
 EBB_STAGE(probe_done);
-EBB_STAGE(reverse_done);
 EBB_STAGE(answer);
 EBB_STAGE(prior);
 EBB_STAGE(info);
@@ -241,6 +242,7 @@ EBB_STAGE(values_done);
 EBB_STAGE(critic);
 EBB_STAGE(critic_done);
 EBB_STAGE(stale); /* update.c */
+EBB_STAGE(start);
 EBB_STAGE(old);
 EBB_STAGE(old_done);
 EBB_STAGE(ref);

@@ -217,7 +217,6 @@ static int (*const stage_of[N_STAGES])(struct ebb_trial *, struct ebb_err *) = {
 	[STAGE_GREEDY_DONE] = ebb_stage_greedy_done,
 	[STAGE_PROBE] = ebb_stage_probe,
 	[STAGE_PROBE_DONE] = ebb_stage_probe_done,
-	[STAGE_REVERSE_DONE] = ebb_stage_reverse_done,
 	[STAGE_INJECT] = ebb_stage_inject,
 	[STAGE_INJECT_DONE] = ebb_stage_inject_done,
 	[STAGE_ANSWER] = ebb_stage_answer,
@@ -225,6 +224,7 @@ static int (*const stage_of[N_STAGES])(struct ebb_trial *, struct ebb_err *) = {
 	[STAGE_INFO] = ebb_stage_info,
 	[STAGE_KEEP] = ebb_stage_keep,
 	[STAGE_STALE] = ebb_stage_stale,
+	[STAGE_START] = ebb_stage_start,
 	[STAGE_OLD] = ebb_stage_old,
 	[STAGE_OLD_DONE] = ebb_stage_old_done,
 	[STAGE_REF] = ebb_stage_ref,
@@ -269,7 +269,8 @@ enum ebb_status ebb_trial_status(const struct ebb_trial *t, int64_t *step, const
 bool ebb_trial_policy_moves(const struct ebb_trial *t, int policy)
 {
 	return policy == EBB_POLICY_CURRENT || policy >= EBB_POLICY_RING ||
-	       (policy == EBB_POLICY_REFERENCE && t->o->ref.every > 0);
+	       (policy == EBB_POLICY_REFERENCE && t->o->ref.every > 0) ||
+	       (policy == EBB_POLICY_START && t->needs.old_kl);
 }
 
 int ebb_trial_policies(const struct ebb_trial *t)
@@ -296,6 +297,8 @@ static void register_scratch(struct ebb_trial *t, int groups, int G, int P, int 
 	ebb_arena_add(a, &t->shift_before, shift * (size_t)T * V, sizeof *t->shift_before);
 	ebb_arena_add(a, &t->shift_after, shift * (size_t)T * V, sizeof *t->shift_after);
 	ebb_arena_add(a, &t->shift_scratch, 2 * V, sizeof *t->shift_scratch);
+	ebb_arena_add(a, &t->kl_old, t->needs.old_kl ? cells : 0, sizeof *t->kl_old);
+	ebb_arena_add(a, &t->w_kl_old, t->needs.old_kl ? cells : 0, sizeof *t->w_kl_old);
 	ebb_arena_add(a, &t->pool_logp, t->needs.pool ? cells : 0, sizeof *t->pool_logp);
 	ebb_arena_add(a, &t->pool_logit, t->needs.pool && t->needs.logit ? cells : 0,
 		      sizeof *t->pool_logit);

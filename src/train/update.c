@@ -7,12 +7,22 @@
 
 int ebb_stage_stale(struct ebb_trial *t, struct ebb_err *err)
 {
-	t->stage = STAGE_OLD;
+	t->stage = STAGE_START;
 	if (t->o->sample.mismatch != EBB_MISMATCH_STALE)
 		return NEXT;
 	/* the ring's oldest copy has served; today's weights take its place */
 	t->request = (struct ebb_request){
 		.kind = EBB_REQUEST_BLEND, .against = -1, .mix = 1, .policy = ebb_trial_sampler(t)};
+	return WORK;
+}
+
+int ebb_stage_start(struct ebb_trial *t, struct ebb_err *err)
+{
+	t->stage = STAGE_OLD;
+	if (!t->needs.old_kl)
+		return NEXT;
+	t->request = (struct ebb_request){
+		.kind = EBB_REQUEST_BLEND, .against = -1, .mix = 1, .policy = EBB_POLICY_START};
 	return WORK;
 }
 
@@ -253,7 +263,9 @@ static void ask_update(struct ebb_trial *t)
 	t->request = (struct ebb_request){
 		.kind = EBB_REQUEST_UPDATE,
 		.policy = EBB_POLICY_CURRENT,
-		.against = t->needs.exact_kl ? (int)EBB_POLICY_REFERENCE : -1,
+		.against = t->needs.exact_kl ? (int)EBB_POLICY_REFERENCE
+			   : t->needs.old_kl ? (int)EBB_POLICY_START
+					     : -1,
 		.pass = {.row = t->row,
 			 .n = t->mb.n,
 			 .stride = t->batch.T,
@@ -268,6 +280,8 @@ static void ask_update(struct ebb_trial *t)
 			 .w_kl = t->needs.exact_kl ? t->w_kl : NULL,
 			 .value = shared ? t->value : NULL,
 			 .w_value = shared ? t->w_value : NULL,
+			 .kl_from = t->needs.old_kl ? t->kl_old : NULL,
+			 .w_kl_from = t->needs.old_kl ? t->w_kl_old : NULL,
 			 .weigh = ebb_weigh_rows,
 			 .ctx = &t->mb},
 		.rule = ebb_trial_rule(t, ebb_trial_lr(t))};
@@ -352,6 +366,8 @@ int ebb_update_begin(struct ebb_trial *t, struct ebb_err *err)
 				       .w_logp = t->w_logp,
 				       .w_entropy = t->w_entropy,
 				       .w_kl = t->needs.exact_kl ? t->w_kl : NULL,
+				       .kl_old = t->needs.old_kl ? t->kl_old : NULL,
+				       .w_kl_old = t->needs.old_kl ? t->w_kl_old : NULL,
 				       .logit = t->needs.logit ? t->logit : NULL,
 				       .pool_logp = t->needs.pool ? t->pool_logp : NULL,
 				       .pool_logit = t->needs.pool && t->needs.logit ? t->pool_logit

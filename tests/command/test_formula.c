@@ -280,7 +280,7 @@ Test(unit, every_option_of_the_loss_changes_the_text)
 		 {"token_batch", "response_z", "response_literal"}},
 		{ON_SELECTION, "covariance.min_select", {"1", "0"}},
 		{"loss.policy=kl_cov", "covariance.coef", {"1", "2"}},
-		{"loss.policy=kl_cov", "covariance.penalty", {"abs", "k1", "k2", "k3"}},
+		{"loss.policy=kl_cov", "covariance.penalty", {"abs", "k1", "k2", "k3", "full"}},
 		{"",
 		 "loss.aggregate",
 		 {"token-mean", "group-mean-token-mean", "seq-mean-token-mean",

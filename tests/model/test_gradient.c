@@ -1,7 +1,8 @@
 /*
  * The engine's results and all its gradients against a plain double-precision policy: every entry of
  * every tensor (a sample of them in the large shape) by central differences, for the gradient of
- * logp, of the entropy, of the KL, of the value where there is a value head, and of all together.
+ * logp, of the entropy, of the KL, of the value where there is a value head, of all together, and of
+ * the KL from the reference beside logp.
  */
 #include <criterion/criterion.h>
 #include <math.h>
@@ -14,8 +15,9 @@
 #define N_ROWS 5
 #define SLOT   2
 
-enum { LOGP, ENTROPY, KL, VALUE, ALL, N_LOSSES };
-static const char *const loss_name[N_LOSSES] = {"logp", "entropy", "kl", "value", "all"};
+enum { LOGP, ENTROPY, KL, VALUE, ALL, FROM, N_LOSSES };
+static const char *const loss_name[N_LOSSES] = {"logp",  "entropy", "kl",
+						"value", "all",     "kl from"};
 
 static double *widened(const struct ebb_weights *w)
 {
@@ -58,8 +60,12 @@ static void losses(const struct ebb_layout *layout, const double *flat, const st
 			if (m->value)
 				loss[VALUE] +=
 					b->pass.w_value[cell] * value[(size_t)i * m->T + t - 1];
+			j = reference_judge(m->V, b->pass.tau, ref + at, logits + at,
+					    b->row[i].token[t]);
+			loss[FROM] += b->pass.w_kl[cell] * j.kl;
 		}
 	loss[ALL] = loss[LOGP] + loss[ENTROPY] + loss[KL] + loss[VALUE];
+	loss[FROM] += loss[LOGP];
 }
 
 static void results_check(const char *name, const struct ebb_layout *layout, const struct batch *b,
@@ -80,6 +86,10 @@ static void results_check(const char *name, const struct ebb_layout *layout, con
 				{"logp", b->pass.logp[cell], j.logp},
 				{"entropy", b->pass.entropy[cell], j.entropy},
 				{"kl", b->pass.kl[cell], j.kl},
+				{"kl from", b->pass.kl_from[cell],
+				 reference_judge(m->V, b->pass.tau, ref + at, logits + at,
+						 b->row[i].token[t])
+					 .kl},
 				{"logp_ref", b->pass.logp_ref[cell], j.logp_ref},
 				{"mean", b->pass.moment[4 * cell], j.moment[0]},
 				{"variance", b->pass.moment[4 * cell + 1], j.moment[1]},
@@ -108,12 +118,17 @@ static void gradients(struct rig *rig, struct batch *b, float *grad[N_LOSSES])
 
 	for (int k = 0; k < N_LOSSES; k++) {
 		grad[k] = calloc(rig->layout.n_floats, sizeof **grad);
-		p->w_logp = k == LOGP || k == ALL ? w_logp : zero;
+		p->w_logp = k == LOGP || k == ALL || k == FROM ? w_logp : zero;
 		p->w_entropy = k == ENTROPY || k == ALL ? w_entropy : NULL;
 		p->w_kl = k == KL || k == ALL ? w_kl : NULL;
 		p->w_value = k == VALUE || k == ALL ? w_value : NULL;
+		p->w_kl_from = k == FROM ? w_kl : NULL;
 		ebb_pass_grad(rig->e, &rig->w, p, grad[k]);
 	}
+	p->w_logp = w_logp;
+	p->w_entropy = w_entropy;
+	p->w_kl = w_kl;
+	p->w_kl_from = NULL;
 	free(zero);
 }
 
@@ -131,6 +146,7 @@ static void gradients_check(int s, double tau)
 
 	cr_assert(rig_open(&rig, m, "auto", 1, SLOT));
 	batch_make(&b, m, N_ROWS, tau, &rig.ref, 7 + s);
+	b.pass.kl_from = calloc((size_t)N_ROWS * (size_t)b.pass.stride, sizeof(double));
 	gradients(&rig, &b, grad);
 	flat = widened(&rig.w);
 	ref_flat = widened(&rig.ref);
@@ -190,6 +206,7 @@ static void gradients_check(int s, double tau)
 	}
 	for (int k = 0; k < N_LOSSES; k++)
 		free(grad[k]);
+	free(b.pass.kl_from);
 	free(diff);
 	free(flat);
 	free(ref_flat);

@@ -371,3 +371,43 @@ Test(unit, the_source_of_a_standardised_score)
 	bench_release(&k);
 	json_decref(file);
 }
+
+/* KL(old || new) over the vocabulary: its value in the loss, its coefficient on chosen tokens alone, and
+ * nothing of it on log p. */
+Test(unit, the_penalty_over_the_vocabulary)
+{
+	json_t *file = golden_load("entropy-and-information.json");
+	double key[R * T], kl[R * T], w_kl[R * T], plain[R * T], loss, sum = 0.0;
+	struct ebb_err err = EBB_ERR_INIT;
+	struct bench k;
+	int chosen = 0;
+
+	batch_init(&k, key, file);
+	k.o.loss.policy = EBB_POLICY_KL_COV;
+	k.o.covariance.fraction = 0.2;
+	k.o.covariance.coef = 0.0;
+	bench_weigh(&k, 0);
+	memcpy(plain, k.w_logp, sizeof plain);
+	loss = k.s.pg_loss;
+	k.o.covariance.coef = 2.0;
+	k.o.covariance.penalty = EBB_PENALTY_FULL;
+	cr_expect_eq(ebb_weigh_begin(&k.mb, &err), EBB_EINVAL, "without the KL");
+	for (int at = 0; at < R * T; at++)
+		kl[at] = k.mask[at] ? 0.01 * (at + 1) : NAN;
+	k.mb.kl_old = kl;
+	k.mb.w_kl_old = w_kl;
+	bench_weigh(&k, 0);
+	cr_expect_arr_eq(k.w_logp, plain, sizeof plain);
+	for (int at = 0; at < R * T; at++) {
+		if (w_kl[at] == 0.0)
+			continue;
+		cr_assert(k.mask[at]);
+		chosen++;
+		expect_near(w_kl[at], 2.0 / 21.0, 1e-15, 1e-12, "token %d", at);
+		sum += kl[at];
+	}
+	cr_expect_eq(chosen, 4);
+	expect_near(k.s.pg_loss, loss + 2.0 / 21.0 * sum, 1e-15, 1e-12, "loss");
+	bench_release(&k);
+	json_decref(file);
+}

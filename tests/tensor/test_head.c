@@ -166,6 +166,69 @@ Test(head, instances_agree)
 	}
 }
 
+/* KL(q || p) and its gradient against doubles; every instance the same bits; nothing where the weight is
+ * 0 or both rows are the same; in place. */
+Test(head, the_other_direction)
+{
+	const struct ebb_cpu_isa *isa[MAX_ISAS];
+	int n = instances(isa);
+
+	for (size_t i = 0; i < N_CASES; i++) {
+		struct inputs in = make_inputs(cases[i]);
+		struct results r = run(&isa[0]->ops, in, 0);
+		size_t M = (size_t)in.c.M, cells = M * in.ld;
+		int V = in.c.V;
+		float *first = NULL, *first_kl = NULL;
+
+		in.w_kl[0] = 0.0f;
+		for (int k = 0; k < n; k++) {
+			const struct ebb_ops *ops = &isa[k]->ops;
+			float *kl = filled(M, GUARD), *d = copy_of(in.ref, cells);
+
+			ops->head_cross_fwd(in.c.M, V, in.logits, in.ld, in.c.tau, in.ref, r.stat,
+					    kl);
+			ops->head_cross_bwd(in.c.M, V, in.logits, in.ld, in.c.tau, d, r.stat,
+					    in.w_kl, d);
+			first = first ? first : d;
+			first_kl = first_kl ? first_kl : kl;
+			expect_same_bits("kl", kl, first_kl, M);
+			expect_same_bits("gradient", d, first, cells);
+		}
+		for (int m = 0; m < in.c.M; m++) {
+			double *row = widen(in.logits + m * in.ld, V);
+			double *other = widen(in.ref + m * in.ld, V), sum = 0.0;
+			double *logp = doubles((size_t)V), *logq = doubles((size_t)V);
+			double *slope = doubles((size_t)V);
+
+			log_softmax(V, (double)in.c.tau, row, logp);
+			log_softmax(V, (double)in.c.tau, other, logq);
+			for (int j = 0; j < V; j++) {
+				sum += exp(logq[j]) * (logq[j] - logp[j]);
+				slope[j] = (double)in.w_kl[m] * (exp(logp[j]) - exp(logq[j])) /
+					   (double)in.c.tau;
+			}
+			expect_near("kl", first_kl + m, &sum, 1, 2e-6);
+			expect_near("gradient", first + m * in.ld, slope, (size_t)V, 3e-6);
+			for (int j = 0; m == 0 && j < V; j++)
+				cr_expect_eq(first[j], 0.0f);
+		}
+		{
+			float *d = copy_of(in.logits, cells);
+
+			in.w_kl[0] = 3.0f;
+			isa[0]->ops.head_cross_bwd(in.c.M, V, in.logits, in.ld, in.c.tau, d, r.stat,
+						   in.w_kl, d);
+			for (int m = 0; m < in.c.M; m++)
+				for (int j = 0; j < V; j++)
+					cr_expect_eq(d[m * in.ld + j], 0.0f, "the same policy");
+			isa[0]->ops.accumulate(cells, in.logits, d);
+			for (int m = 0; m < in.c.M; m++)
+				expect_same_bits("sum", d + m * in.ld, in.logits + m * in.ld,
+						 (size_t)V);
+		}
+	}
+}
+
 Test(head, gradient_may_overwrite_the_logits_and_weights_may_be_missing)
 {
 	const struct ebb_cpu_isa *isa[MAX_ISAS];

@@ -187,6 +187,7 @@ KILLED(entropy_control, "entropy.control=bang_bang entropy.target=2 entropy.delt
 KILLED(clip_cov, "loss.policy=clip_cov covariance.fraction=0.05 covariance.low=-10 covariance.high=10 train.epochs=2")
 KILLED(kl_cov, "loss.policy=kl_cov covariance.fraction=0.05 dynamic.on=correct dynamic.surplus=carry")
 KILLED(cov_pool, "loss.policy=kl_cov covariance.fraction=0.05 covariance.scope=rollout_batch covariance.kind=response_z covariance.response_source=logit train.epochs=2")
+KILLED(cov_full, "loss.policy=kl_cov covariance.fraction=0.2 covariance.penalty=full train.epochs=2")
 KILLED(entropy_score, "entropy.coef=0.05 entropy.grad=direct_plus_score gamma.kind=linear token.mask=top_entropy token.fraction=0.5 eval.cadence=1")
 KILLED(exploded, "train.steps=30 entropy.coef=5 train.lr=0.02 entropy.guard=stop loss.policy=cispo eval.cadence=10")
 KILLED(information, "info.coef=0.1 info.norm=gain_mean entropy.coef=0.01 gamma.kind=linear")

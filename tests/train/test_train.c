@@ -299,6 +299,8 @@ Test(train, every_path_of_the_machine_runs)
 		"loss.policy=cispo ratio.level=sequence_sum train.epochs=2 reward.source=random",
 		"loss.policy=clip_cov covariance.scope=rollout_batch covariance.low=-9 train.epochs=2",
 		"loss.policy=kl_cov covariance.kind=response_z covariance.response_source=logit",
+		"loss.policy=kl_cov covariance.penalty=full covariance.fraction=0.2 train.epochs=2 "
+		"sample.mismatch=stale reward.source=random",
 		"loss.policy=kl_cov covariance.scope=rollout_batch dynamic.on=shaped "
 		"dynamic.surplus=carry reward.source=random",
 		"overlong.mode=filter sample.max_tokens=6",

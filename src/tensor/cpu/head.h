@@ -163,4 +163,63 @@ static void head_bwd(int M, int V, const float *logits, int ld, const int32_t *t
 	}
 }
 
+static void head_cross_fwd(int M, int V, const float *logits, int ld, float tau, const float *other,
+			   const float *stat, float *cross)
+{
+	float inv_tau = 1.0f / tau;
+	v16 scale = v_set1(inv_tau);
+
+	for (int i = 0; i < M; i++) {
+		const float *row = logits + (size_t)i * ld, *other_row = other + (size_t)i * ld;
+		struct head_norm norm = {stat[(size_t)4 * i], stat[(size_t)4 * i + 1]};
+		struct head_norm other_norm = head_normalise(V, other_row, inv_tau);
+		v16 sum = v_zero();
+
+		for (int j = 0; j < V; j += 16) {
+			v16 lp = head_logp(head_z(row, j, V, scale), norm);
+			v16 lq = head_logp(head_z(other_row, j, V, scale), other_norm);
+			v16 q = v_exp(lq);
+
+			sum = v_fma(q, where_positive(q, v_sub(lq, lp)), sum);
+		}
+		cross[i] = v_sum(sum);
+	}
+}
+
+static void head_cross_bwd(int M, int V, const float *logits, int ld, float tau, const float *other,
+			   const float *stat, const float *w, float *out)
+{
+	float inv_tau = 1.0f / tau;
+	v16 scale = v_set1(inv_tau);
+
+	for (int i = 0; i < M; i++) {
+		const float *row = logits + (size_t)i * ld, *other_row = other + (size_t)i * ld;
+		float *d = out + (size_t)i * ld;
+		struct head_norm norm = {stat[(size_t)4 * i], stat[(size_t)4 * i + 1]}, other_norm;
+		v16 weight = v_set1(w[i]);
+
+		if (w[i] == 0.0f) {
+			for (int j = 0; j < V; j += 16)
+				store_row(d + j, v_zero(), V - j);
+			continue;
+		}
+		other_norm = head_normalise(V, other_row, inv_tau);
+		for (int j = 0; j < V; j += 16) {
+			v16 p = v_exp(head_logp(head_z(row, j, V, scale), norm));
+			v16 q = v_exp(head_logp(head_z(other_row, j, V, scale), other_norm));
+
+			store_row(d + j, v_mul(v_mul(weight, v_sub(p, q)), scale), V - j);
+		}
+	}
+}
+
+static void accumulate(size_t n, const float *x, float *y)
+{
+	for (size_t i = 0; i < n; i += 16) {
+		int count = n - i < 16 ? (int)(n - i) : 16;
+
+		store_row(y + i, v_add(load_row(y + i, count), load_row(x + i, count)), count);
+	}
+}
+
 #endif
