@@ -3,9 +3,10 @@
 #include "objective/stages.h"
 
 /*
- * delta_t = r_t + discount V_{t+1} - V_t;  A_t = delta_t + discount lambda A_{t+1}. t + 1 is the next
- * token of the mask, so that tokens masked out in the middle are skipped. V after the last token is
- * 0, or, where critic.bootstrap asks for it, the value of the state a truncated response ends in.
+ * delta_t = r_t + discount V_{t+1} - V_t;  A_t = delta_t + discount lambda A_{t+1}. t + 1 is the
+ * next token of the mask, so that tokens masked out in the middle are skipped. V after the last
+ * token is 0, or, where critic.bootstrap asks for it, the value of the state a truncated response
+ * ends in.
  */
 static void fill_row(const struct ebb_options *o, const struct ebb_batch *b, const double *reward,
 		     double *A, int i)

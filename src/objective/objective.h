@@ -1,7 +1,8 @@
 /*
  * An algorithm only weighs tokens: from rewards and log-probabilities it makes one coefficient for
  * every response token, w_logp = dL/dlogp, w_entropy = dL/dH, w_kl = dL/dKL, and with a critic
- * w_value = dL/dV. Three steps, pure functions over host arrays; no model, device or file is known here.
+ * w_value = dL/dV. Three steps, pure functions over host arrays; no model, device or file is known
+ * here.
  *
  *   needs     which extra passes the options ask for
  *   prepare   once a rollout batch: shaped rewards, kept groups, advantages
