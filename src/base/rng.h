@@ -21,13 +21,15 @@ enum ebb_stream {
 	EBB_STREAM_QUESTION = 2, /* training questions: step, round, slot                   */
 	EBB_STREAM_DECODE = 3,	/* tokens of training rollouts: step, round, slot, sample, position */
 	EBB_STREAM_SHUFFLE = 4, /* dealing groups into mini-batches: step, round = epoch    */
-	EBB_STREAM_REWARD = 5,	/* random rewards and verifier noise: step, round, slot, sample */
+	EBB_STREAM_REWARD = 5,	/* random rewards: step, round, slot, sample */
 	EBB_STREAM_EVAL_QUESTION = 6, /* held-out questions, the same for every arm         */
 	EBB_STREAM_EVAL_DECODE = 7,   /* tokens of evaluation samples                       */
 	EBB_STREAM_MISMATCH = 8,      /* noise between sampler and trainer                  */
 	EBB_STREAM_SELECT = 9,	      /* random choices inside an objective                 */
 	EBB_STREAM_BOOTSTRAP = 10,    /* resampling in the analysis                         */
 	EBB_STREAM_REFERENCE = 11,    /* rollouts of the base policy for static baselines   */
+	EBB_STREAM_NOISE = 12,	      /* errors of the verifier: step, round, slot, sample    */
+	EBB_STREAM_PAIR = 13,	      /* pairs of a group: step, slot = group of the batch    */
 	EBB_STREAM_TEST = 255,
 };
 

@@ -316,6 +316,7 @@ struct ebb_response {
 	const double *ref;         /* of the reference; may be null                (T) */
 	const double *advantage;   /*                                              (T) */
 	const unsigned char *chosen; /* tokens selected by covariance; null: none   (T) */
+	const double *pair;        /* dL/dlogp of the pairs' loss; null: none      (T) */
 	const double *tis;         /* weight of the policy term; null: 1           (T) */
 	const double *entropy;     /* exact; may be null                           (T) */
 	const double *kl;          /* exact; may be null                           (T) */
@@ -416,8 +417,9 @@ EBB_HD void ebb_weigh_response(const struct ebb_weigh_rule *rule, const struct e
 		if (plain) {
 			l.value = 0.0 - A * logp;
 			l.slope = 0.0 - A;
-		} else if (rule->clip.policy == EBB_RULE_POLICY_NONE) {
-			l.value = l.slope = 0.0;
+		} else if (rule->clip.policy == EBB_RULE_POLICY_NONE ||
+			   rule->clip.policy == EBB_RULE_POLICY_PREFERENCE) {
+			l.value = l.slope = 0.0; /* pairs come below */
 		} else if (rule->clip.policy == EBB_RULE_POLICY_KL_COV) {
 			l.value = 0.0 - A * rho; /* no clip: EI 2.8 */
 			l.slope = stopped ? 0.0 : l.value;
@@ -450,6 +452,8 @@ EBB_HD void ebb_weigh_response(const struct ebb_weigh_rule *rule, const struct e
 			sums->pg += in->w * rule->clip.penalty_coef * k.value;
 			g += in->w * rule->clip.penalty_coef * k.slope;
 		}
+		if (in->pair)
+			g += in->pair[t];
 		if (out->mark)
 			out->mark[t] = ebb_mark_byte(mark);
 		sums->low += (mark & EBB_MARK_LOW) != 0;

@@ -18,17 +18,20 @@ struct ebb_weigh_private {
 	int64_t *group_tokens;     /*                                          (n_groups) */
 	double *w, *w_entropy;     /* weight of a row's tokens                 (n) */
 	double *tis;               /* weights, with tis on                     (n, T) */
-	struct ebb_tokens tokens;  /* with batch scope                                */
-	unsigned char *chosen;     /* of tokens, on the grid of the batch      (n, T) */
+	struct ebb_tokens tokens;  /* of a selection by covariance                    */
+	unsigned char *chosen;     /* of them, on the grid of the batch        (n, T) */
+	struct ebb_pairs pairs;    /* of preferences                                  */
 	struct ebb_row_sums *sums; /*                                          (n) */
 };
 
-static bool has_batch_scope(const struct ebb_options *o)
+static bool chooses_tokens(const struct ebb_options *o)
 {
-	struct ebb_needs needs;
+	return o->loss.policy == EBB_POLICY_CLIP_COV || o->loss.policy == EBB_POLICY_KL_COV;
+}
 
-	ebb_objective_needs(o, &needs);
-	return needs.batch_scope;
+static bool has_pairs(const struct ebb_options *o)
+{
+	return o->loss.policy == EBB_POLICY_PREFERENCE;
 }
 
 static bool needs_limit(const struct ebb_options *o)
@@ -70,6 +73,10 @@ static int check(const struct ebb_minibatch *mb, struct ebb_err *err)
 	if (o->kl.place == EBB_KL_LOSS && !full && !b->ref)
 		return ebb_err_set(err, EBB_EINVAL,
 				   "kl.place=loss needs the reference's log-probabilities");
+	if (ebb_preference_reads_ref(o) && !b->ref)
+		return ebb_err_set(err, EBB_EINVAL,
+				   "loss.policy=preference needs the reference's log-probabilities "
+				   "here: preference.method, c_ref or label reads them");
 	if (full && (!mb->kl || !mb->w_kl))
 		return ebb_err_set(
 			err, EBB_EINVAL,
@@ -80,16 +87,44 @@ static int check(const struct ebb_minibatch *mb, struct ebb_err *err)
 	return 0;
 }
 
+static void reserve_tokens(struct ebb_weigh_private *p, size_t cells)
+{
+	struct ebb_tokens *k = &p->tokens;
+
+	ebb_arena_add(&p->arena, &k->logp, cells, sizeof *k->logp);
+	ebb_arena_add(&p->arena, &k->A, cells, sizeof *k->A);
+	ebb_arena_add(&p->arena, &k->key, cells, sizeof *k->key);
+	ebb_arena_add(&p->arena, &k->c, cells, sizeof *k->c);
+	ebb_arena_add(&p->arena, &k->clipped, cells, 1);
+	ebb_arena_add(&p->arena, &k->chosen, cells, 1);
+	ebb_arena_add(&p->arena, &p->chosen, cells, 1);
+}
+
+static void reserve_pairs(struct ebb_weigh_private *p, size_t n, size_t T, size_t groups)
+{
+	struct ebb_pairs *q = &p->pairs;
+
+	ebb_arena_add(&p->arena, &q->score, n, sizeof *q->score);
+	ebb_arena_add(&p->arena, &q->pull, n, sizeof *q->pull);
+	ebb_arena_add(&p->arena, &q->sft, n, sizeof *q->sft);
+	ebb_arena_add(&p->arena, &q->mean, n, sizeof *q->mean);
+	ebb_arena_add(&p->arena, &q->first, groups, sizeof *q->first);
+	ebb_arena_add(&p->arena, &q->next, n, sizeof *q->next);
+	ebb_arena_add(&p->arena, &q->side, n, 1);
+	ebb_arena_add(&p->arena, &q->slope, n * T, sizeof *q->slope);
+	ebb_arena_add(&p->arena, &q->line, 5 * T, sizeof *q->line);
+}
+
 static int reserve(struct ebb_minibatch *mb, struct ebb_err *err)
 {
 	struct ebb_weigh_private *p = mb->private_;
 	const int n = mb->n > 0 ? mb->n : 1, T = mb->batch->T > 0 ? mb->batch->T : 1;
 	const int groups = mb->batch->n_groups > 0 ? mb->batch->n_groups : 1;
-	const bool tis = mb->o->tis.kind != EBB_TIS_OFF, scope = has_batch_scope(mb->o);
-	struct ebb_tokens *k;
+	const bool tis = mb->o->tis.kind != EBB_TIS_OFF;
+	const bool tokens = chooses_tokens(mb->o), pairs = has_pairs(mb->o);
 
 	if (p && n <= p->n_max && T <= p->T_max && groups <= p->groups_max &&
-	    (!tis || p->has_tis) && (!scope || p->chosen))
+	    (!tis || p->has_tis) && (!tokens || p->chosen) && (!pairs || p->pairs.slope))
 		return 0;
 	ebb_weigh_release(mb);
 	p = ebb_calloc(1, sizeof *p, err);
@@ -103,16 +138,10 @@ static int reserve(struct ebb_minibatch *mb, struct ebb_err *err)
 	ebb_arena_add(&p->arena, &p->sums, (size_t)n, sizeof *p->sums);
 	if (tis)
 		ebb_arena_add(&p->arena, &p->tis, (size_t)n * T, sizeof *p->tis);
-	if (scope) {
-		k = &p->tokens;
-		ebb_arena_add(&p->arena, &k->logp, (size_t)n * T, sizeof *k->logp);
-		ebb_arena_add(&p->arena, &k->A, (size_t)n * T, sizeof *k->A);
-		ebb_arena_add(&p->arena, &k->key, (size_t)n * T, sizeof *k->key);
-		ebb_arena_add(&p->arena, &k->c, (size_t)n * T, sizeof *k->c);
-		ebb_arena_add(&p->arena, &k->clipped, (size_t)n * T, 1);
-		ebb_arena_add(&p->arena, &k->chosen, (size_t)n * T, 1);
-		ebb_arena_add(&p->arena, &p->chosen, (size_t)n * T, 1);
-	}
+	if (tokens)
+		reserve_tokens(p, (size_t)n * T);
+	if (pairs)
+		reserve_pairs(p, (size_t)n, (size_t)T, (size_t)groups);
 	p->n_max = n;
 	p->T_max = T;
 	p->groups_max = groups;
@@ -186,7 +215,7 @@ int ebb_weigh_begin(struct ebb_minibatch *mb, struct ebb_err *err)
 	return 0;
 }
 
-void ebb_weigh_select(struct ebb_minibatch *mb)
+static void choose_tokens(struct ebb_minibatch *mb)
 {
 	struct ebb_weigh_private *p = mb->private_;
 	const struct ebb_batch *b = mb->batch;
@@ -197,8 +226,6 @@ void ebb_weigh_select(struct ebb_minibatch *mb)
 	unsigned mark;
 	int64_t at = 0;
 
-	if (!p->chosen)
-		EBB_BUG("a selection for a mini-batch without batch scope");
 	k->rows = mb->n;
 	k->length = p->n;
 	for (int i = 0; i < mb->n; i++) {
@@ -230,6 +257,18 @@ void ebb_weigh_select(struct ebb_minibatch *mb)
 				b->mask[(size_t)mb->row[i] * b->T + t] ? k->chosen[at++] : 0;
 }
 
+void ebb_weigh_select(struct ebb_minibatch *mb)
+{
+	struct ebb_weigh_private *p = mb->private_;
+
+	if (chooses_tokens(mb->o))
+		choose_tokens(mb);
+	else if (has_pairs(mb->o))
+		ebb_pairs_fill(&p->pairs, mb, p->rule.ratio.floor);
+	else
+		EBB_BUG("a selection for a mini-batch without batch scope");
+}
+
 void ebb_weigh_rows(void *minibatch, int first, int count)
 {
 	const struct ebb_minibatch *mb = minibatch;
@@ -250,6 +289,7 @@ void ebb_weigh_rows(void *minibatch, int first, int count)
 			.advantage = b->advantage + frozen,
 			.tis = mb->o->tis.kind != EBB_TIS_OFF ? p->tis + (size_t)i * b->T : NULL,
 			.chosen = p->chosen ? p->chosen + (size_t)i * b->T : NULL,
+			.pair = has_pairs(mb->o) ? p->pairs.slope + (size_t)i * b->T : NULL,
 			.entropy = mb->entropy ? mb->entropy + now : NULL,
 			.kl = mb->kl ? mb->kl + now : NULL,
 			.w = p->w[i],
@@ -329,7 +369,7 @@ static void selection_stats(const struct ebb_minibatch *mb, struct ebb_weigh_sta
 	int bad;
 
 	s->cov_candidates = s->cov_chosen_frac = s->cov_drift = s->cov_positive = s->cov_prob = nan;
-	if (!p->chosen || !has_batch_scope(mb->o))
+	if (!chooses_tokens(mb->o))
 		return;
 	for (int i = 0; i < mb->n; i++)
 		for (int t = 0; t < mb->batch->T; t++) {
@@ -371,6 +411,12 @@ void ebb_weigh_finish(struct ebb_minibatch *mb, struct ebb_weigh_stats *s)
 		first = false;
 	}
 	n_high = s->clip_high;
+	s->pair = has_pairs(mb->o) ? p->pairs.stats
+				   : (struct ebb_pair_stats){nan,	 nan,	     nan, nan,
+							     {nan, nan}, {nan, nan}, {nan, nan}, {nan, nan},
+							     nan,	 nan,	     nan};
+	if (has_pairs(mb->o))
+		s->pg_loss = s->pair.loss + p->pairs.rule.sft * s->pair.sft;
 	s->entropy_loss = 0.0 - p->rule.entropy.coef * s->entropy_loss;
 	s->loss = s->pg_loss + p->rule.kl.coef * s->kl_loss + p->rule.kl.old_coef * s->kl_old_loss +
 		  s->entropy_loss;

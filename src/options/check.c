@@ -72,7 +72,7 @@ static void check_advantage(const struct ebb_options *o, struct report *r)
 {
 	bool loo = o->advantage.center == EBB_CENTER_LOO;
 
-	if (o->train.group > 1)
+	if (o->train.group > 1 || o->loss.policy == EBB_POLICY_PREFERENCE)
 		return;
 	/* one problem, one message: with a group baseline the group's scale does not matter */
 	if (loo || o->advantage.center == EBB_CENTER_GROUP)
@@ -127,6 +127,29 @@ static void check_loss(const struct ebb_options *o, struct report *r)
 			   "info.coef or use dynamic.on=correct");
 }
 
+static void check_preference(const struct ebb_options *o, struct report *r)
+{
+	const bool other = o->preference.refresh != 1 || o->preference.data[0];
+	const char *who = o->preference.data[0] ? "preference.data" : "preference.refresh";
+
+	if (o->loss.policy != EBB_POLICY_PREFERENCE)
+		return;
+	if (o->train.group == 1)
+		problem(r, "loss.policy=preference pairs responses of one prompt, but train.group=1: set "
+			   "train.group to 2 or more");
+	if (other && o->sample.mismatch == EBB_MISMATCH_STALE)
+		problem(r,
+			"sample.mismatch=stale and %s both say which policy draws: set "
+			"sample.mismatch=none, or preference.refresh=1 without preference.data",
+			who);
+	if (other && o->entropy.measure == EBB_MEASURE_SAMPLED &&
+	    (o->entropy.control == EBB_CONTROL_BANG_BANG || o->entropy.control == EBB_CONTROL_DUAL))
+		problem(r,
+			"entropy.measure=sampled needs tokens that the policy drew itself, but %s "
+			"lets another one draw: set entropy.measure=full",
+			who);
+}
+
 int ebb_options_check(const struct ebb_options *o, void (*report)(void *ctx, const char *text),
 		      void *ctx)
 {
@@ -137,5 +160,6 @@ int ebb_options_check(const struct ebb_options *o, void (*report)(void *ctx, con
 	check_advantage(o, &r);
 	check_length(o, &r);
 	check_loss(o, &r);
+	check_preference(o, &r);
 	return r.n;
 }

@@ -169,6 +169,9 @@ bool ebb_rule_reinforce_ratio(const struct ebb_options *o, struct ebb_look *l)
 		return false;
 	if (o->loss.policy == EBB_POLICY_NONE)
 		return ebb_say(l, "loss.policy=none has no policy term; set loss.policy=clip");
+	if (o->loss.policy == EBB_POLICY_PREFERENCE)
+		return ebb_say(l, "loss.policy=preference compares scores and takes no ratio; set "
+				  "loss.policy=clip");
 	return ebb_say(l, SCORE_FUNCTION "takes no ratio; set loss.policy=clip");
 }
 
@@ -322,8 +325,8 @@ static bool masks(const struct ebb_options *o)
 bool ebb_rule_tis_exact(const struct ebb_options *o, struct ebb_look *l)
 {
 	/* a constant weight is 1 after normalisation, too, unless it is 0 */
-	if (o->tis.kind == EBB_TIS_OFF || !sampler_is_exact(o) ||
-	    !(limits_hold_one(o) || (o->tis.normalise && !masks(o) && o->tis.max > 0.0)))
+	if (o->tis.kind == EBB_TIS_OFF || o->loss.policy == EBB_POLICY_PREFERENCE ||
+	    !sampler_is_exact(o) || !(limits_hold_one(o) || (o->tis.normalise && !masks(o) && o->tis.max > 0.0)))
 		return false;
 	return ebb_say(l, "the sampler is exact, so every importance weight is 1; set "
 			  "sample.mismatch, sample.top_p or sample.top_k, or tis.kind=off");
@@ -333,7 +336,8 @@ bool ebb_rule_tis_constant(const struct ebb_options *o, struct ebb_look *l)
 {
 	char outcome[64];
 
-	if (o->tis.kind == EBB_TIS_OFF || !sampler_is_exact(o) || limits_hold_one(o) ||
+	if (o->tis.kind == EBB_TIS_OFF || o->loss.policy == EBB_POLICY_PREFERENCE ||
+	    !sampler_is_exact(o) || limits_hold_one(o) ||
 	    (o->tis.normalise && !masks(o)))
 		return false;
 	if (masks(o))

@@ -1,6 +1,7 @@
 /* Stages DRAW to KEEP: one rollout batch, from questions to the groups that are trained on. */
 #include "train/stage.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,7 +20,7 @@ int ebb_stage_renew(struct ebb_trial *t, struct ebb_err *err)
 	t->carry.n = 0;
 	if (t->watch)
 		snprintf(t->watch->phase, sizeof t->watch->phase, "training");
-	t->stage = STAGE_DRAW;
+	t->stage = STAGE_COPY;
 	if (t->o->ref.every > 0 && t->step > 0 && t->step % t->o->ref.every == 0) {
 		t->request = (struct ebb_request){.kind = EBB_REQUEST_BLEND,
 						  .against = -1,
@@ -39,9 +40,9 @@ int ebb_stage_draw(struct ebb_trial *t, struct ebb_err *err)
 		draw.slot = (uint32_t)i;
 		t->lab->task->question(t->o, &draw, false, &t->fresh.question[i]);
 	}
-	t->stage = STAGE_DRAWN;
-	return ebb_trial_decode(t, &t->fresh, ebb_trial_sampler(t),
-				ebb_trial_draw(t, EBB_STREAM_DECODE), false);
+	t->dealt = 0;
+	t->stage = STAGE_DEAL;
+	return NEXT;
 }
 
 static void charge(struct ebb_trial *t, const struct ebb_store *s)
@@ -60,9 +61,26 @@ int ebb_stage_drawn(struct ebb_trial *t, struct ebb_err *err)
 	ebb_store_judge(&t->fresh, t->lab, 0, t->fresh.n, &draw);
 	memcpy(t->fresh.old, t->fresh.logp, cells * sizeof *t->fresh.old);
 	charge(t, &t->fresh);
-	if (t->round == 0)
+	t->request.seconds = 0;
+	t->stage = STAGE_JUDGED;
+	if (!ebb_trial_off_policy(t))
+		return NEXT;
+	/* another policy drew: what is measured and weighed is the trained one's */
+	ebb_trial_score(t, &t->fresh, EBB_POLICY_CURRENT, -1);
+	t->request.pass.logp = t->fresh.old;
+	t->request.pass.entropy = t->fresh.entropy;
+	return WORK;
+}
+
+int ebb_stage_judged(struct ebb_trial *t, struct ebb_err *err)
+{
+	t->t_score += t->request.seconds;
+	if (t->round == 0) {
 		ebb_measure_rollouts(t->lab, &t->fresh, &t->reading, t->position_entropy,
 				     t->position_count);
+		if (ebb_trial_off_policy(t)) /* -log p of another policy's tokens: no entropy */
+			t->reading.metric[EBB_M_ENTROPY_SAMPLED] = NAN;
+	}
 	t->stage = STAGE_GREEDY;
 	if (t->needs.reference_samples > 0) {
 		t->reference.n = t->fresh.n;

@@ -4,7 +4,8 @@
  *
  *   REST        nothing: between two steps a runner may look around
  *   EVAL        held-out samples, then greedy answers       (at step 0, every eval.cadence, the end)
- *   DRAW        questions and responses of one round
+ *   DRAW        questions and responses of one round; DEAL: by several policies (preference.data)
+ *   JUDGED      where another policy drew: its responses under the trained one
  *   BASELINE    rollouts of the base policy, greedy answers (advantage.center=static|greedy)
  *   PROBE       exact KL to the reference                   (at evaluation cadence)
  *   ANSWER      log-likelihood of the gold answer           (information reward)
@@ -35,8 +36,11 @@ enum ebb_stage {
 	STAGE_EVAL_GREEDY,
 	STAGE_EVAL_DONE,
 	STAGE_RENEW,
+	STAGE_COPY,
 	STAGE_DRAW,
+	STAGE_DEAL,
 	STAGE_DRAWN,
+	STAGE_JUDGED,
 	STAGE_STATIC_DONE,
 	STAGE_GREEDY,
 	STAGE_GREEDY_DONE,
@@ -78,6 +82,7 @@ struct ebb_trial {
 
 	struct ebb_store carry; /* kept groups beyond the batch, dynamic.surplus=carry */
 	struct ebb_store fresh, batch, reference, greedy;
+	struct ebb_store hand; /* one policy's responses before they are dealt, preference.data   */
 	struct ebb_store eval, eval_greedy;
 	struct ebb_batch view;                     /* of batch, from PREPARE on               */
 	double *position_entropy, *position_count; /* (T)                                   */
@@ -122,6 +127,12 @@ int ebb_trial_score(struct ebb_trial *t, struct ebb_store *s, enum ebb_policy po
 struct ebb_draw ebb_trial_draw(const struct ebb_trial *t, enum ebb_stream stream);
 /* The policy that draws this step's responses. */
 enum ebb_policy ebb_trial_sampler(const struct ebb_trial *t);
+/* Did another policy draw, by preference.refresh or preference.data (behaviour.c)? */
+bool ebb_trial_off_policy(const struct ebb_trial *t);
+/* Weight copies that it takes beyond the built-in ones. */
+int ebb_trial_behaviours(const struct ebb_trial *t);
+/* The rollout batch as the objective sees it, from PREPARE on. */
+struct ebb_batch ebb_trial_view(struct ebb_trial *t);
 bool ebb_trial_evaluates(const struct ebb_trial *t);
 double ebb_trial_lr(const struct ebb_trial *t);
 void ebb_trial_diverge(struct ebb_trial *t, const char *cause);
@@ -132,9 +143,12 @@ void ebb_trial_diverge(struct ebb_trial *t, const char *cause);
 EBB_STAGE(eval); /* evaluate.c */
 EBB_STAGE(eval_greedy);
 EBB_STAGE(eval_done);
+EBB_STAGE(copy); /* behaviour.c */
+EBB_STAGE(deal);
 EBB_STAGE(renew); /* collect.c */
 EBB_STAGE(draw);
 EBB_STAGE(drawn);
+EBB_STAGE(judged);
 EBB_STAGE(static_done);
 EBB_STAGE(greedy);
 EBB_STAGE(greedy_done);

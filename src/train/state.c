@@ -87,7 +87,7 @@ void ebb_trial_restore(struct ebb_trial *t, const struct ebb_trial_image *image)
 	t->reference.n = rest.reference;
 	t->greedy.n = rest.greedy;
 	t->carry.n = rest.carry;
-	t->view = ebb_store_batch(&t->batch, &t->needs);
+	t->view = ebb_trial_view(t);
 }
 
 void ebb_trial_image_release(struct ebb_trial_image *image)

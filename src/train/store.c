@@ -90,6 +90,14 @@ void ebb_store_judge(struct ebb_store *s, const struct ebb_lab *lab, int first_g
 				d.slot = (uint32_t)i;
 				d.sample += (uint32_t)g;
 				s->reward[row] = ebb_uniform(&d, 0) < o->reward.random_p;
+			} else if (o->task.noise > 0.0) {
+				struct ebb_draw d = *draw;
+
+				d.stream = EBB_STREAM_NOISE;
+				d.slot = (uint32_t)i;
+				d.sample += (uint32_t)g;
+				if (ebb_uniform(&d, 0) < o->task.noise)
+					s->reward[row] = 1.0 - s->reward[row];
 			}
 			s->group[row] = i;
 			for (int t = 0; t < s->T; t++)
@@ -112,6 +120,7 @@ struct ebb_batch ebb_store_batch(struct ebb_store *s, const struct ebb_needs *ne
 		.old = s->old,
 		.roll = needs->old_pass ? s->sampler_logp : NULL,
 		.ref = needs->ref_logp ? s->ref : NULL,
+		.label = s->logp,
 		.info = needs->answer ? s->info : NULL,
 		.baseline = needs->reference_samples || needs->greedy ? s->baseline : NULL,
 		.shaped = s->shaped,

@@ -164,8 +164,11 @@ static int (*const stage_of[N_STAGES])(struct ebb_trial *, struct ebb_err *) = {
 	[STAGE_EVAL_GREEDY] = ebb_stage_eval_greedy,
 	[STAGE_EVAL_DONE] = ebb_stage_eval_done,
 	[STAGE_RENEW] = ebb_stage_renew,
+	[STAGE_COPY] = ebb_stage_copy,
 	[STAGE_DRAW] = ebb_stage_draw,
+	[STAGE_DEAL] = ebb_stage_deal,
 	[STAGE_DRAWN] = ebb_stage_drawn,
+	[STAGE_JUDGED] = ebb_stage_judged,
 	[STAGE_STATIC_DONE] = ebb_stage_static_done,
 	[STAGE_GREEDY] = ebb_stage_greedy,
 	[STAGE_GREEDY_DONE] = ebb_stage_greedy_done,
@@ -210,14 +213,16 @@ enum ebb_status ebb_trial_status(const struct ebb_trial *t, int64_t *step, const
 
 bool ebb_trial_policy_moves(const struct ebb_trial *t, int policy)
 {
-	return policy == EBB_POLICY_CURRENT || policy >= EBB_POLICY_RING ||
+	return policy == EBB_POLICY_CURRENT ||
+	       (policy >= EBB_POLICY_RING && ebb_data_count(t->o) == 0) ||
 	       (policy == EBB_POLICY_REFERENCE && t->o->ref.every > 0);
 }
 
 int ebb_trial_policies(const struct ebb_trial *t)
 {
-	return EBB_POLICY_RING +
-	       (t->o->sample.mismatch == EBB_MISMATCH_STALE ? (int)t->o->sample.stale : 0);
+	if (t->o->sample.mismatch == EBB_MISMATCH_STALE)
+		return EBB_POLICY_RING + (int)t->o->sample.stale;
+	return EBB_POLICY_RING + ebb_trial_behaviours(t);
 }
 
 static void register_scratch(struct ebb_trial *t, int groups, int G, int P, int T)
@@ -284,6 +289,7 @@ int ebb_trial_open(struct ebb_trial **out, struct ebb_lab *lab, struct ebb_watch
 	ebb_store_register(&t->batch, &t->arena, groups, G, P, T);
 	ebb_store_register(&t->carry, &t->arena,
 			   o->dynamic.surplus == EBB_SURPLUS_CARRY ? groups : 0, G, P, T);
+	ebb_store_register(&t->hand, &t->arena, ebb_data_count(o) ? groups : 0, G, P, T);
 	ebb_store_register(&t->reference, &t->arena, t->needs.reference_samples ? groups : 0,
 			   t->needs.reference_samples, P, T);
 	ebb_store_register(&t->greedy, &t->arena, t->needs.greedy ? groups : 0, 1, P, T);

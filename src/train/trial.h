@@ -16,7 +16,8 @@ enum ebb_policy {
 	EBB_POLICY_CURRENT,   /* the one that is trained                                    */
 	EBB_POLICY_BASE,      /* as pretraining left it                                     */
 	EBB_POLICY_REFERENCE, /* of the KL penalty; the base until ref.every renews it      */
-	EBB_POLICY_RING,      /* + i: past policies of sample.mismatch=stale                */
+	EBB_POLICY_RING,      /* + i: past policies of sample.mismatch=stale; or the one of
+			       * preference.refresh, or those of preference.data            */
 };
 
 enum ebb_request_kind {

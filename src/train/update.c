@@ -97,7 +97,9 @@ static int snapshot_write(struct ebb_trial *t, struct ebb_err *err)
 {
 	const struct ebb_store *s = &t->batch;
 	int rows = s->capacity * s->G, width = s->P + s->T;
-	const double *source[3] = {s->logp, s->entropy, s->advantage};
+	/* where another policy drew, the entropy is the trained one's and so is this */
+	const double *logp = ebb_trial_off_policy(t) ? s->old : s->logp;
+	const double *source[3] = {logp, s->entropy, s->advantage};
 	const enum ebb_array_field field[3] = {EBB_FIELD_SNAP_LOGP, EBB_FIELD_SNAP_ENTROPY,
 					       EBB_FIELD_SNAP_ADVANTAGE};
 	double step = (double)t->step;
@@ -152,7 +154,7 @@ int ebb_stage_prepare(struct ebb_trial *t, struct ebb_err *err)
 	const struct ebb_prepare_stats *p = &t->prepared;
 	struct ebb_reading *r = &t->reading;
 
-	t->view = ebb_store_batch(&t->batch, &t->needs);
+	t->view = ebb_trial_view(t);
 	ebb_objective_prepare(t->o, &t->view, t->kl_coef, &t->prepared);
 	r->metric[EBB_M_REWARD_SHAPED] = p->shaped_mean;
 	r->metric[EBB_M_REWARD_INFO] = p->info_mean;
@@ -270,6 +272,7 @@ int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
 				       .w_kl = t->needs.exact_kl ? t->w_kl : NULL,
 				       .mark = snapshot_due(t) ? t->mark : NULL,
 				       .select = ebb_trial_draw(t, EBB_STREAM_SELECT),
+				       .pair = ebb_trial_draw(t, EBB_STREAM_PAIR),
 				       .private_ = t->mb.private_};
 	rc = ebb_weigh_begin(&t->mb, err);
 	if (rc < 0)
@@ -286,6 +289,7 @@ int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
 		t->row[i] = (struct ebb_row){s->token + (size_t)row * (size_t)(s->P + s->T),
 					     n_prompt, n_prompt + s->length[row]};
 	}
+	t->mb.pair.round = 0; /* one pair a group and step, whatever the updates */
 	t->mb.select.round = (uint32_t)(t->epoch * o->train.minibatches + t->minibatch);
 	if (!t->needs.batch_scope) {
 		ask_update(t);
@@ -312,7 +316,7 @@ int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
 	return WORK;
 }
 
-/* Every token's log-probability is known: choose, then train. */
+/* Every token's log-probability is known: choose tokens or pairs, then train. */
 int ebb_stage_select(struct ebb_trial *t, struct ebb_err *err)
 {
 	(void)err;
@@ -333,9 +337,10 @@ int ebb_stage_updated(struct ebb_trial *t, struct ebb_err *err)
 		snapshot_update(t);
 	if (!t->measured) { /* exactly on-policy: no update of this step came before */
 		t->measured = true;
-		t->reading.metric[EBB_M_RATIO_MAX_DEV] =
-			ebb_measure_ratio_dev(&t->batch, t->carried * t->batch.G, t->member,
-					      t->mb.n, t->logp, t->mb.stride);
+		if (!ebb_trial_off_policy(t)) /* else sampler and trainer are two policies */
+			t->reading.metric[EBB_M_RATIO_MAX_DEV] =
+				ebb_measure_ratio_dev(&t->batch, t->carried * t->batch.G, t->member,
+						      t->mb.n, t->logp, t->mb.stride);
 		ebb_measure_logits(t->row, t->mb.n, t->mb.stride, t->moment,
 				   t->lab->task->vocabulary, t->entropy, &t->reading);
 	}
@@ -363,6 +368,7 @@ int ebb_stage_updated(struct ebb_trial *t, struct ebb_err *err)
 	m[EBB_M_COV_DRIFT] = w.cov_drift;
 	m[EBB_M_COV_SELECTED_POSITIVE] = w.cov_positive;
 	m[EBB_M_COV_SELECTED_PROB] = w.cov_prob;
+	ebb_measure_pairs(&w.pair, &t->update_reading);
 	m[EBB_M_UPDATE_SKIPPED] = 0;
 	rc = write_update(t, err);
 	if (rc < 0)
