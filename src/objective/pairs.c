@@ -62,13 +62,16 @@ static void list_groups(struct ebb_pairs *p, const struct ebb_minibatch *mb)
 	}
 }
 
-#define EACH_ROW(p, group, i) for (int i = (p)->first[group] - 1; i >= 0; i = (p)->next[i] - 1)
+#define EACH_ROW(p, group, i)                                                                      \
+	int i = (p)->first[group] - 1;                                                             \
+	i >= 0;                                                                                    \
+	i = (p)->next[i] - 1
 
 static int count_side(const struct ebb_pairs *p, int group, enum ebb_side side)
 {
 	int n = 0;
 
-	EACH_ROW(p, group, i)
+	for (EACH_ROW(p, group, i))
 		n += p->side[i] == side;
 	return n;
 }
@@ -79,7 +82,7 @@ static int pick(const struct ebb_pairs *p, int group, enum ebb_side side, int k)
 {
 	int best = -1;
 
-	EACH_ROW(p, group, i) {
+	for (EACH_ROW(p, group, i)) {
 		if (p->side[i] != side)
 			continue;
 		if (k >= 0) {
@@ -155,8 +158,8 @@ static void pair_group(struct ebb_pairs *p, const struct ebb_minibatch *mb, doub
 
 	switch (mb->o->preference.pairing) {
 	case EBB_PAIRING_ALL:
-		EACH_ROW(p, group, i)
-			EACH_ROW(p, group, j)
+		for (EACH_ROW(p, group, i))
+			for (EACH_ROW(p, group, j))
 				if (p->side[i] == EBB_SIDE_CHOSEN &&
 				    p->side[j] == EBB_SIDE_REJECTED)
 					add_pair(p, mb, floor, i, j,

@@ -37,8 +37,8 @@ bool ebb_preference_reads_ref(const struct ebb_options *o)
 	return r.c_ref > 0.0 || (r.suffix && r.label == EBB_LABEL_REF);
 }
 
-static double label_of(const struct ebb_preference_rule *r, const double *ref,
-		       const double *label, int t)
+static double label_of(const struct ebb_preference_rule *r, const double *ref, const double *label,
+		       int t)
 {
 	switch (r->label) {
 	case EBB_LABEL_DIRAC: /* all mass on the token that was drawn */

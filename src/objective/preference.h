@@ -24,12 +24,12 @@
 #include "options/options.h"
 
 struct ebb_preference_rule {
-	double scale;	   /* beta or alpha                                              */
-	double c_ref;	   /* of lr; 1 for DPO, 0 for CPL                                */
+	double scale; /* beta or alpha                                              */
+	double c_ref; /* of lr; 1 for DPO, 0 for CPL                                */
 	double lambda, smoothing, sft;
-	bool suffix;	   /* the distance from the label policy counts: PPL, RePO       */
-	bool current;	   /* ... beginning at the token itself                          */
-	bool mean;	   /* W and D_t of norm=suffix_mean                              */
+	bool suffix;  /* the distance from the label policy counts: PPL, RePO       */
+	bool current; /* ... beginning at the token itself                          */
+	bool mean;    /* W and D_t of norm=suffix_mean                              */
 	double discount;
 	enum ebb_preference_label label;
 };

@@ -411,10 +411,11 @@ void ebb_weigh_finish(struct ebb_minibatch *mb, struct ebb_weigh_stats *s)
 		first = false;
 	}
 	n_high = s->clip_high;
-	s->pair = has_pairs(mb->o) ? p->pairs.stats
-				   : (struct ebb_pair_stats){nan,	 nan,	     nan, nan,
-							     {nan, nan}, {nan, nan}, {nan, nan}, {nan, nan},
-							     nan,	 nan,	     nan};
+	s->pair = has_pairs(mb->o)
+			  ? p->pairs.stats
+			  : (struct ebb_pair_stats){nan,        nan,        nan,        nan,
+						    {nan, nan}, {nan, nan}, {nan, nan}, {nan, nan},
+						    nan,        nan,        nan};
 	if (has_pairs(mb->o))
 		s->pg_loss = s->pair.loss + p->pairs.rule.sft * s->pair.sft;
 	s->entropy_loss = 0.0 - p->rule.entropy.coef * s->entropy_loss;

@@ -135,8 +135,8 @@ static void check_preference(const struct ebb_options *o, struct report *r)
 	if (o->loss.policy != EBB_POLICY_PREFERENCE)
 		return;
 	if (o->train.group == 1)
-		problem(r, "loss.policy=preference pairs responses of one prompt, but train.group=1: set "
-			   "train.group to 2 or more");
+		problem(r, "loss.policy=preference pairs responses of one prompt, but "
+			   "train.group=1: set train.group to 2 or more");
 	if (other && o->sample.mismatch == EBB_MISMATCH_STALE)
 		problem(r,
 			"sample.mismatch=stale and %s both say which policy draws: set "

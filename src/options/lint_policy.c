@@ -326,7 +326,8 @@ bool ebb_rule_tis_exact(const struct ebb_options *o, struct ebb_look *l)
 {
 	/* a constant weight is 1 after normalisation, too, unless it is 0 */
 	if (o->tis.kind == EBB_TIS_OFF || o->loss.policy == EBB_POLICY_PREFERENCE ||
-	    !sampler_is_exact(o) || !(limits_hold_one(o) || (o->tis.normalise && !masks(o) && o->tis.max > 0.0)))
+	    !sampler_is_exact(o) ||
+	    !(limits_hold_one(o) || (o->tis.normalise && !masks(o) && o->tis.max > 0.0)))
 		return false;
 	return ebb_say(l, "the sampler is exact, so every importance weight is 1; set "
 			  "sample.mismatch, sample.top_p or sample.top_k, or tis.kind=off");
@@ -337,8 +338,7 @@ bool ebb_rule_tis_constant(const struct ebb_options *o, struct ebb_look *l)
 	char outcome[64];
 
 	if (o->tis.kind == EBB_TIS_OFF || o->loss.policy == EBB_POLICY_PREFERENCE ||
-	    !sampler_is_exact(o) || limits_hold_one(o) ||
-	    (o->tis.normalise && !masks(o)))
+	    !sampler_is_exact(o) || limits_hold_one(o) || (o->tis.normalise && !masks(o)))
 		return false;
 	if (masks(o))
 		snprintf(outcome, sizeof outcome, "removes every token from the policy term");

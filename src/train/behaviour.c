@@ -43,15 +43,16 @@ int ebb_data_check(const struct ebb_options *o, struct ebb_err *err)
 	char word[EBB_STR_MAX];
 
 	if (n > o->train.group)
-		return ebb_err_set(err, EBB_EINVAL,
-				   "preference.data names %d policies, but train.group=%lld responses "
-				   "are dealt to them: raise train.group or name fewer",
-				   n, (long long)o->train.group);
+		return ebb_err_set(
+			err, EBB_EINVAL,
+			"preference.data names %d policies, but train.group=%lld responses "
+			"are dealt to them: raise train.group or name fewer",
+			n, (long long)o->train.group);
 	while (n > 0 && ebb_data_next(&at, word)) {
 		if (!ebb_branch_parse(word, &branch))
-			return ebb_err_set(err, EBB_EINVAL,
-					   "preference.data: '%s' is not of the form RUN/TRIAL@STEP",
-					   word);
+			return ebb_err_set(
+				err, EBB_EINVAL,
+				"preference.data: '%s' is not of the form RUN/TRIAL@STEP", word);
 		if (ebb_branch_check(&branch, err) < 0)
 			return ebb_err_wrap(err, "preference.data");
 	}
@@ -165,8 +166,7 @@ int ebb_stage_deal(struct ebb_trial *t, struct ebb_err *err)
 	k = t->dealt++;
 	t->hand.n = t->fresh.n;
 	t->hand.G = share_of(t, k, n);
-	memcpy(t->hand.question, t->fresh.question,
-	       (size_t)t->fresh.n * sizeof *t->fresh.question);
+	memcpy(t->hand.question, t->fresh.question, (size_t)t->fresh.n * sizeof *t->fresh.question);
 	ebb_trial_decode(t, &t->hand, EBB_POLICY_RING + k, draw, false);
 	for (int i = 0; i < t->hand.n; i++)
 		for (int j = 0; j < t->hand.G; j++)

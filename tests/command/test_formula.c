@@ -120,7 +120,8 @@ Test(unit, lines)
 		 "EI 8.1 dpo"},
 		{ON_PAIRS "preference.method=cpl preference.lambda=0.5", "score",
 		 "x_cr = S_c - 0.5 S_r; S_i = 0.1 sum_t logp_it", "cpl"},
-		{ON_REGRET, "score", "0.1 sum_t [ logp_it - sum_{v > t} (mu_iv - logp_iv) ]", "ppl"},
+		{ON_REGRET, "score", "0.1 sum_t [ logp_it - sum_{v > t} (mu_iv - logp_iv) ]",
+		 "ppl"},
 		{ON_REGRET "preference.norm=suffix_mean preference.suffix=include_current "
 			   "preference.c_ref=1 preference.label=dirac",
 		 "score", "0.1 mean_t [ logp_it - 1 ref_it - mean_{v >= t} (-logp_iv) ]", ""},
@@ -176,10 +177,10 @@ Test(unit, one_update_a_step)
 	free(old);
 }
 
-#define ON_KL    "kl.place=loss kl.controller=adaptive ref.every=10 ref.mix=0.5 "
+#define ON_KL        "kl.place=loss kl.controller=adaptive ref.every=10 ref.mix=0.5 "
 #define ON_SELECTION "loss.policy=clip_cov "
-#define ON_GAMMA "entropy.coef=0.1 entropy.aggregate=seq-mean gamma.kind=piece_linear "
-#define ON_INFO  "info.coef=0.5 info.external=2 "
+#define ON_GAMMA     "entropy.coef=0.1 entropy.aggregate=seq-mean gamma.kind=piece_linear "
+#define ON_INFO      "info.coef=0.5 info.external=2 "
 
 /* No option is overlooked: with its stage on, every choice and every other number reads otherwise. */
 Test(unit, every_option_of_the_loss_changes_the_text)
@@ -211,7 +212,9 @@ Test(unit, every_option_of_the_loss_changes_the_text)
 		 {"zero", "raw"}},
 		{"", "advantage.discount", {"1", "0.9"}},
 		{"advantage.center=static", "advantage.reference_samples", {"16", "5"}},
-		{"", "loss.policy", {"clip", "reinforce", "clip_cov", "kl_cov", "preference", "none"}},
+		{"",
+		 "loss.policy",
+		 {"clip", "reinforce", "clip_cov", "kl_cov", "preference", "none"}},
 		{ON_PAIRS, "preference.method", {"dpo", "cpl", "ppl", "repo"}},
 		{ON_PAIRS, "preference.beta", {"0.1", "0.2"}},
 		{ON_REGRET, "preference.alpha", {"0.1", "1"}},
@@ -227,7 +230,8 @@ Test(unit, every_option_of_the_loss_changes_the_text)
 		{ON_PAIRS, "preference.pairing", {"one_random", "all", "hardest"}},
 		{ON_PAIRS, "preference.refresh", {"1", "0", "5"}},
 		{ON_PAIRS, "preference.data", {"", "run/arm@3"}},
-		{ON_PAIRS "kl.place=loss", "loss.aggregate",
+		{ON_PAIRS "kl.place=loss",
+		 "loss.aggregate",
 		 {"token-mean", "group-mean-token-mean", "seq-mean-token-mean",
 		  "seq-mean-token-sum", "seq-mean-token-sum-norm", "token-sum-norm"}},
 		{"", "task.noise", {"0", "0.1", "0.2"}},
@@ -236,7 +240,9 @@ Test(unit, every_option_of_the_loss_changes_the_text)
 		{ON_SELECTION, "covariance.high", {"5", "6"}},
 		{ON_SELECTION, "covariance.bounds", {"absolute", "times_mean"}},
 		{ON_SELECTION, "covariance.bounds_closed", {"false", "true"}},
-		{ON_SELECTION, "covariance.kind", {"token_batch", "response_z", "response_literal"}},
+		{ON_SELECTION,
+		 "covariance.kind",
+		 {"token_batch", "response_z", "response_literal"}},
 		{ON_SELECTION, "covariance.min_select", {"1", "0"}},
 		{"loss.policy=kl_cov", "covariance.coef", {"1", "2"}},
 		{"loss.policy=kl_cov", "covariance.penalty", {"abs", "k1", "k2", "k3"}},

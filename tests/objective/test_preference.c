@@ -225,8 +225,7 @@ Test(grad, preference)
 						k.o.preference.alpha = 0.7;
 						k.o.preference.beta = 0.4;
 						k.o.preference.lambda = seed % 2 ? 1.0 : 0.5;
-						k.o.preference.discount =
-							(double)(seed % 3) / 2.0;
+						k.o.preference.discount = (double)(seed % 3) / 2.0;
 						k.o.preference.c_ref = seed % 5 ? 0.3 : 0.0;
 						k.o.preference.sft = seed % 4 ? 0.0 : 0.6;
 						k.o.preference.smoothing = seed % 3 ? 0.1 : 0.0;
@@ -368,7 +367,8 @@ Test(unit, who_is_paired)
 		const bool paired = i == 0 || i == 1 || i == 3 || i == 5;
 
 		for (int t = 0; t < k.length[i]; t++)
-			cr_expect_eq(k.w_logp[i * COLS + t] != 0.0, paired, "row %d token %d", i, t);
+			cr_expect_eq(k.w_logp[i * COLS + t] != 0.0, paired, "row %d token %d", i,
+				     t);
 	}
 	/* chosen up, rejected down */
 	cr_expect_lt(k.w_logp[0], 0.0);
@@ -409,9 +409,11 @@ Test(unit, all_pairs_weigh_a_group_once)
 					    k.old + i * COLS, kappa);
 	/* group 0: 0 over 1, 2; group 1: 3, 4 over 5 */
 	sum += (ebb_preference_loss(&r, S[0] - S[1]).value +
-		ebb_preference_loss(&r, S[0] - S[2]).value) / 2.0;
+		ebb_preference_loss(&r, S[0] - S[2]).value) /
+	       2.0;
 	sum += (ebb_preference_loss(&r, S[3] - S[5]).value +
-		ebb_preference_loss(&r, S[4] - S[5]).value) / 2.0;
+		ebb_preference_loss(&r, S[4] - S[5]).value) /
+	       2.0;
 	bench_weigh(&k, 0);
 	cr_expect_eq(k.s.pair.pairs, 4.0);
 	expect_near(k.s.loss, sum / 2.0, ABS, REL, "loss");

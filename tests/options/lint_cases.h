@@ -58,7 +58,7 @@ static const struct lint_case lint_case[] = {
 	{"pairs_regret", "@cpl", "preference.discount=0.5", "preference.discount=0.5 preference.method=repo", "preference.discount=0.9"},
 	{"pairs_refresh", "@ppl", "preference.refresh=5 preference.data=run/arm@1", "preference.refresh=5", ""},
 	{"pairs_advantage", "@dpo", "advantage.center=batch", "advantage.center=batch entropy.form=times_advantage entropy.coef=0.1", "advantage.center=none"},
-	{"pairs_advantage", "@repo", "advantage.scale=none", "advantage.scale=none loss.policy=clip", "advantage.scale=batch_std"},
+	{"pairs_advantage", "@repo", "advantage.scale=batch_std", "advantage.scale=batch_std loss.policy=clip", "advantage.scale=none"},
 	{"pairs_advantage", "@repo", "info.coef=0.1", "info.coef=0.1 loss.policy=clip", "info.coef=0.5"},
 	{"pairs_kl_reward", "@cpl", "kl.place=reward", "kl.place=loss", "kl.coef=0.2"},
 	{"pairs_kl_reward", "@cpl", "kl.place=reward", "kl.place=reward entropy.form=times_advantage entropy.coef=0.1", "kl.coef=0.2"},

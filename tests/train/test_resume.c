@@ -179,8 +179,26 @@ KILLED(baselines, "advantage.center=static advantage.reference_samples=2")
 KILLED(entropy_control, "entropy.control=bang_bang entropy.target=2 entropy.delta=0.01")
 KILLED(clip_cov, "loss.policy=clip_cov covariance.fraction=0.05 covariance.low=-10 covariance.high=10 train.epochs=2")
 KILLED(kl_cov, "loss.policy=kl_cov covariance.fraction=0.05 dynamic.on=correct dynamic.surplus=carry")
+KILLED(preference, "loss.policy=preference preference.method=dpo train.epochs=2 task.noise=0.1")
+KILLED(preference_copy, "loss.policy=preference preference.method=ppl preference.refresh=2 "
+			"preference.pairing=all train.steps=5")
 KILLED(information, "info.coef=0.1 info.norm=gain_mean entropy.coef=0.01 gamma.kind=linear")
 KILLED(sequence, "ratio.level=sequence clip.low=3e-4 clip.high=4e-4 task.preset=rare99")
+
+/* Policies of another trial draw; they are no part of the state and are read back. */
+Test(resume, killed_with_data_of_another_trial)
+{
+	struct ebb_options source = options_of("record.last=false");
+	char id[EBB_ID_MAX], *settings;
+
+	run_fully(&source, "source");
+	ebb_options_id(&source, ebb_task_catalog(), id);
+	settings = ebb_xprintf(
+		"loss.policy=preference preference.method=ppl preference.data=%s/source/%s@3", dir,
+		id);
+	survives_kills(settings, (unsigned)__LINE__);
+	free(settings);
+}
 
 Test(resume, killed_while_pretraining)
 {
