@@ -26,7 +26,8 @@ static void say_pairs(struct ebb_formula *s)
 {
 	const struct ebb_options *o = s->o;
 
-	SAY(s, "c: a response paid 1, r: one paid 0, of one prompt and both ended; ");
+	SAY(s, "c: a response with reward 1, r: one with reward 0, before any shaping, of one "
+	       "prompt and both ended; ");
 	switch (o->preference.pairing) {
 	case EBB_PAIRING_ONE_RANDOM:
 		SAY(s, "one pair a prompt, drawn");

@@ -33,6 +33,18 @@ static size_t folder_of(const char *word, size_t n)
 	return slash > 0 && id == EBB_ID_MAX - 1 && word[slash + id] == '@' ? slash : 0;
 }
 
+size_t ebb_policy_word(const char *s)
+{
+	for (const char *at = strchr(s, '@'); at; at = strchr(at + 1, '@')) {
+		const size_t digits = strspn(at + 1, "0123456789");
+		const char end = at[1 + digits];
+
+		if (digits > 0 && (end == 0 || end == ' '))
+			return (size_t)(at + 1 + digits - s);
+	}
+	return strlen(s);
+}
+
 static bool names_policies(const struct ebb_option *row)
 {
 	return (strcmp(row->group, "pretrain") == 0 && strcmp(row->name, "from") == 0) ||
@@ -45,16 +57,11 @@ static void put_content(const struct ebb_option *row, const char *value, struct 
 		ebb_buf_puts(out, value);
 		return;
 	}
-	for (size_t n; *value; value += n) {
-		size_t folder;
+	for (bool first = true; *(value += strspn(value, " ")); first = false) {
+		const size_t n = ebb_policy_word(value), folder = folder_of(value, n);
 
-		n = strcspn(value, " ");
-		folder = folder_of(value, n);
-		ebb_buf_printf(out, "%.*s", (int)(n - folder), value + folder);
+		ebb_buf_printf(out, "%s%.*s", first ? "" : " ", (int)(n - folder), value + folder);
 		value += n;
-		n = strspn(value, " ");
-		if (n > 0 && value[n])
-			ebb_buf_puts(out, " ");
 	}
 }
 

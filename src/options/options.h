@@ -138,7 +138,8 @@ int ebb_options_check(const struct ebb_options *o, void (*report)(void *ctx, con
 void ebb_options_identity(const struct ebb_options *o, const struct ebb_catalog *catalog,
 			  struct ebb_buf *out);
 
-/* The same for the base policy: only groups task, model and pretrain, and the seed. */
+/* The same for the base policy: only groups task (without task.noise), model and pretrain, and the
+ * seed. */
 void ebb_options_base_identity(const struct ebb_options *o, const struct ebb_catalog *catalog,
 			       struct ebb_buf *out);
 
@@ -158,5 +159,9 @@ static inline bool ebb_weighs_entropy(const struct ebb_options *o)
  * trajectory, stopped sooner or later. */
 void ebb_options_trajectory(const struct ebb_options *o, const struct ebb_catalog *catalog,
 			    char id[EBB_ID_MAX]);
+
+/* Bytes of the RUN/TRIAL@STEP that s begins with: its end is @STEP before a blank or the end of the
+ * text, for run and trial may have blanks; the rest of the text where there is none. */
+size_t ebb_policy_word(const char *s);
 
 #endif

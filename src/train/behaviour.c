@@ -17,7 +17,7 @@ bool ebb_data_next(const char **at, char word[EBB_STR_MAX])
 	size_t n;
 
 	*at += strspn(*at, " ");
-	n = strcspn(*at, " ");
+	n = ebb_policy_word(*at);
 	memcpy(word, *at, n);
 	word[n] = 0;
 	*at += n;

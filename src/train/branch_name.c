@@ -3,7 +3,7 @@
  * definition. WHAT is a trial's id, the beginning of one, or the label of an arm of RUN: then the
  * trial of that arm with the seed of the trial that asks, so that each seed goes on from its own. The
  * trial's options get the id, and with it its identity: it says what was found, whatever RUN holds
- * later. Blanks end a word of preference.data; a label that has one is named by its trial's id.
+ * later.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -279,7 +279,7 @@ Test(preference, policies_of_other_trials_are_dealt_in_turn)
 /* Wherever the run lies, trial and step are what counts; a trial that is not there is an error. */
 Test(preference, data_is_known_by_trial_and_step)
 {
-	static const char *const data[] = {"a/b/0123456789abcdef@3 c/fedcba9876543210@7",
+	static const char *const data[] = {"a/b c/0123456789abcdef@3 c/fedcba9876543210@7",
 					   "x/0123456789abcdef@3  y/z/fedcba9876543210@7",
 					   "x/0123456789abcdef@4 y/z/fedcba9876543210@7"};
 	char id[3][EBB_ID_MAX], *path[3];
@@ -296,7 +296,7 @@ Test(preference, data_is_known_by_trial_and_step)
 	cr_expect_str_neq(id[0], id[2]);
 	cr_expect_str_eq(path[0], path[2]);
 	cr_expect_lt(ebb_lab_check(&o[0], &err), 0);
-	cr_expect_not_null(strstr(err.text, "preference.data: a/b/0123456789abcdef@3"), "%s",
+	cr_expect_not_null(strstr(err.text, "preference.data: a/b c/0123456789abcdef@3"), "%s",
 			   err.text);
 	o[0].train.group = 1;
 	cr_expect_lt(ebb_lab_check(&o[0], &err), 0);
