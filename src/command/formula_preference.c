@@ -96,6 +96,8 @@ static void say_score(struct ebb_formula *s)
 		if (o->preference.label == EBB_LABEL_STORED)
 			SAY(s, "; mu: under the policy that drew");
 	}
+	if (ebb_scores_reference(o))
+		ebb_formula_reference(s);
 	CITE(s, "EI 8.1 ");
 	ebb_formula_cite(s, "preference.method");
 	ebb_formula_put(s, "score");

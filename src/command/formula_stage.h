@@ -49,6 +49,7 @@ void ebb_formula_preference(struct ebb_formula *s);
 /* formula_kl.c: the coefficient inside a sum, and the lines; kl_reward puts one only where
  * kl.reward_group is this. */
 void ebb_formula_kl_coef(struct ebb_formula *s);
+void ebb_formula_reference(struct ebb_formula *s); /* what ref is, on a line of its own */
 void ebb_formula_kl_reward(struct ebb_formula *s, enum ebb_kl_reward_group where);
 void ebb_formula_kl_loss(struct ebb_formula *s);
 void ebb_formula_kl_old(struct ebb_formula *s);

@@ -1,7 +1,6 @@
 /* Which extra passes and arrays the options ask for. */
 #include <string.h>
 #include "objective/objective.h"
-#include "objective/preference.h"
 
 void ebb_objective_needs(const struct ebb_options *o, struct ebb_needs *needs)
 {
@@ -10,7 +9,7 @@ void ebb_objective_needs(const struct ebb_options *o, struct ebb_needs *needs)
 	*needs = (struct ebb_needs){0};
 	needs->exact_kl = o->kl.place == EBB_KL_LOSS && full;
 	needs->ref_logp =
-		(o->kl.place != EBB_KL_NONE && !needs->exact_kl) || ebb_preference_reads_ref(o);
+		(o->kl.place != EBB_KL_NONE && !needs->exact_kl) || ebb_scores_reference(o);
 	needs->answer = o->info.coef > 0.0;
 	needs->answer_prior = needs->answer && (o->info.norm == EBB_INFO_GAIN_SUM ||
 						o->info.norm == EBB_INFO_GAIN_MEAN);

@@ -27,16 +27,6 @@ void ebb_preference_rule_init(struct ebb_preference_rule *r, const struct ebb_op
 	}
 }
 
-bool ebb_preference_reads_ref(const struct ebb_options *o)
-{
-	struct ebb_preference_rule r;
-
-	if (o->loss.policy != EBB_POLICY_PREFERENCE)
-		return false;
-	ebb_preference_rule_init(&r, o);
-	return r.c_ref > 0.0 || (r.suffix && r.label == EBB_LABEL_REF);
-}
-
 static double label_of(const struct ebb_preference_rule *r, const double *ref, const double *label,
 		       int t)
 {

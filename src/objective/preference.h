@@ -36,10 +36,8 @@ struct ebb_preference_rule {
 
 void ebb_preference_rule_init(struct ebb_preference_rule *r, const struct ebb_options *o);
 
-/* Do these options read log-probabilities of the reference? */
-bool ebb_preference_reads_ref(const struct ebb_options *o);
-
-/* S of a response of n >= 1 tokens; kappa_u = dS/dl_u. ref may be null where it is not read; label
+/* S of a response of n >= 1 tokens; kappa_u = dS/dl_u. ref may be null where ebb_scores_reference
+ * says so; label
  * holds the log-probabilities as drawn. Arrays (n). */
 double ebb_preference_score(const struct ebb_preference_rule *r, int n, const double *logp,
 			    const double *ref, const double *label, double *kappa);

@@ -73,7 +73,7 @@ static int check(const struct ebb_minibatch *mb, struct ebb_err *err)
 	if (o->kl.place == EBB_KL_LOSS && !full && !b->ref)
 		return ebb_err_set(err, EBB_EINVAL,
 				   "kl.place=loss needs the reference's log-probabilities");
-	if (ebb_preference_reads_ref(o) && !b->ref)
+	if (ebb_scores_reference(o) && !b->ref)
 		return ebb_err_set(err, EBB_EINVAL,
 				   "loss.policy=preference needs the reference's log-probabilities "
 				   "here: preference.method, c_ref or label reads them");

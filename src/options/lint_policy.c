@@ -489,7 +489,7 @@ bool ebb_rule_ref_is_policy(const struct ebb_options *o, struct ebb_look *l)
 
 bool ebb_rule_ref_unread(const struct ebb_options *o, struct ebb_look *l)
 {
-	return o->ref.every > 0 && !penalises(o) &&
+	return o->ref.every > 0 && !penalises(o) && !ebb_scores_reference(o) &&
 	       ebb_say(l,
 		       "ref.every=%" PRId64
 		       " renews a reference that no penalty reads (kl.place=%s, "

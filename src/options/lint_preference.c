@@ -55,11 +55,44 @@ bool ebb_rule_pairs_refresh(const struct ebb_options *o, struct ebb_look *l)
 			  "out");
 }
 
+bool ebb_rule_pairs_late(const struct ebb_options *o, struct ebb_look *l)
+{
+	return pairs(o) && !o->preference.data[0] && o->preference.refresh > 1 &&
+	       o->preference.refresh >= o->train.steps && o->train.steps > 0 &&
+	       ebb_say(l,
+		       "preference.refresh=%" PRId64 " is the same as 0: train.steps=%" PRId64
+		       " ends before the first renewal and the base draws throughout; lower it, or "
+		       "say 0",
+		       o->preference.refresh, o->train.steps);
+}
+
 bool ebb_rule_pairs_advantage(const struct ebb_options *o, struct ebb_look *l)
 {
 	return pairs(o) && !reads_advantages(o) && o->dynamic.on != EBB_DYNAMIC_TOTAL &&
 	       ebb_say(l, "loss.policy=preference pairs responses by the verifier's reward and "
 			  "reads no advantage; leave it out");
+}
+
+bool ebb_rule_pairs_shaping(const struct ebb_options *o, struct ebb_look *l)
+{
+	return pairs(o) && !reads_advantages(o) && o->dynamic.on != EBB_DYNAMIC_SHAPED &&
+	       o->dynamic.on != EBB_DYNAMIC_TOTAL && o->overlong.mode != EBB_OVERLONG_FILTER &&
+	       ebb_say(l, "loss.policy=preference pairs responses by the reward before any "
+			  "shaping; leave it out");
+}
+
+bool ebb_rule_pairs_dynamic(const struct ebb_options *o, struct ebb_look *l)
+{
+	const bool shaped = o->reward.truncated != EBB_TRUNCATED_VERIFIER ||
+			    o->overlong.mode == EBB_OVERLONG_SOFT;
+
+	return pairs(o) &&
+	       (o->dynamic.on == EBB_DYNAMIC_TOTAL ||
+		(o->dynamic.on == EBB_DYNAMIC_SHAPED && shaped)) &&
+	       ebb_say(l,
+		       "dynamic.on=%s keeps groups that are all right or all wrong and differ in "
+		       "shaping alone, which make no pair; set dynamic.on=correct",
+		       EBB_CHOICE(o, dynamic, on));
 }
 
 bool ebb_rule_pairs_kl_reward(const struct ebb_options *o, struct ebb_look *l)

@@ -155,6 +155,17 @@ static inline bool ebb_weighs_entropy(const struct ebb_options *o)
 	       (o->entropy.control != EBB_CONTROL_NONE && o->entropy.min > 0.0);
 }
 
+/* Does the score of a preference read the reference's log-probabilities? DPO's always does. */
+static inline bool ebb_scores_reference(const struct ebb_options *o)
+{
+	const bool regret = o->preference.method == EBB_PREFERENCE_PPL ||
+			    o->preference.method == EBB_PREFERENCE_REPO;
+
+	return o->loss.policy == EBB_POLICY_PREFERENCE &&
+	       (o->preference.method == EBB_PREFERENCE_DPO ||
+		(regret && (o->preference.c_ref > 0.0 || o->preference.label == EBB_LABEL_REF)));
+}
+
 /* The same without train.steps, unless a schedule is stretched over them: trials that share it are one
  * trajectory, stopped sooner or later. */
 void ebb_options_trajectory(const struct ebb_options *o, const struct ebb_catalog *catalog,

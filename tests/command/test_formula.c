@@ -229,6 +229,8 @@ Test(unit, every_option_of_the_loss_changes_the_text)
 		{ON_PAIRS, "preference.smoothing", {"0", "0.1"}},
 		{ON_PAIRS, "preference.pairing", {"one_random", "all", "hardest"}},
 		{ON_PAIRS, "preference.refresh", {"1", "0", "5"}},
+		{ON_PAIRS, "ref.every", {"0", "10"}},
+		{ON_PAIRS "ref.every=10", "ref.mix", {"1", "0.5"}},
 		{ON_PAIRS, "preference.data", {"", "run/arm@3"}},
 		{ON_PAIRS "kl.place=loss",
 		 "loss.aggregate",
