@@ -21,7 +21,7 @@ enum ebb_stream {
 	EBB_STREAM_QUESTION = 2, /* training questions: step, round, slot                   */
 	EBB_STREAM_DECODE = 3,	/* tokens of training rollouts: step, round, slot, sample, position */
 	EBB_STREAM_SHUFFLE = 4, /* dealing groups into mini-batches: step, round = epoch    */
-	EBB_STREAM_REWARD = 5,	/* random rewards and verifier noise: step, round, slot, sample */
+	EBB_STREAM_REWARD = 5,	/* random rewards: step, round, slot, sample */
 	EBB_STREAM_EVAL_QUESTION = 6, /* held-out questions, the same for every arm         */
 	EBB_STREAM_EVAL_DECODE = 7,   /* tokens of evaluation samples                       */
 	EBB_STREAM_MISMATCH = 8,      /* noise between sampler and trainer                  */
@@ -32,6 +32,8 @@ enum ebb_stream {
 	EBB_STREAM_INJECT = 13,	      /* stored trajectories of prompts: step, round, slot  */
 	EBB_STREAM_TREE = 14,	      /* nodes of the random tree sampler: step, round, slot, sample = samples drawn */
 	EBB_STREAM_TREE_PROBE = 15,   /* tokens of the probe's trees, as DECODE             */
+	EBB_STREAM_NOISE = 16,	      /* errors of the verifier: step, round, slot, sample    */
+	EBB_STREAM_PAIR = 17,	      /* pairs of a group: step, slot = group of the batch    */
 	EBB_STREAM_TEST = 255,
 };
 

@@ -250,7 +250,8 @@ static void add_numbers_json(const struct ebb_sheet *s, struct ebb_buf *out)
 		       ", \"steps\": %" PRId64 ", \"mu\": %" PRId64 ", \"K\": %" PRId64
 		       ", \"updates\": %" PRId64 ", \"passes\": {\"reference\": %s, "
 		       "\"exact_kl\": %s, \"answer\": %s, \"answer_prior\": %s, "
-		       "\"base_samples\": %d, \"greedy\": %s, \"values\": %s, \"old\": %s}}",
+		       "\"base_samples\": %d, \"greedy\": %s, \"values\": %s, \"old\": %s, "
+		       "\"own\": %s}}",
 		       s->parameters, s->limit, ebb_sheet_rows(s->o),
 		       ebb_sheet_rows(s->o) * s->limit, s->o->train.steps, s->o->train.epochs,
 		       s->o->train.minibatches, ebb_sheet_updates(s->o),
@@ -258,7 +259,8 @@ static void add_numbers_json(const struct ebb_sheet *s, struct ebb_buf *out)
 		       needs.answer ? "true" : "false", needs.answer_prior ? "true" : "false",
 		       needs.reference_samples, needs.greedy ? "true" : "false",
 		       needs.critic ? "true" : "false",
-		       s->o->sample.mismatch == EBB_MISMATCH_STALE ? "true" : "false");
+		       s->o->sample.mismatch == EBB_MISMATCH_STALE ? "true" : "false",
+		       needs.own_pass ? "true" : "false");
 }
 
 static void add_arm_json(struct ebb_sheet *s, struct ebb_buf *out)

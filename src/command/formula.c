@@ -30,7 +30,7 @@ void ebb_formula_cite(struct ebb_formula *s, const char *key)
 
 static bool has_tis(const struct ebb_options *o)
 {
-	return o->tis.kind != EBB_TIS_OFF;
+	return o->tis.kind != EBB_TIS_OFF && !ebb_formula_pairs(o);
 }
 
 /* The entropy term's score function joins the advantage. */
@@ -85,8 +85,11 @@ static void say_loss(struct ebb_formula *s)
 {
 	const struct ebb_options *o = s->o;
 
-	SAY(s, "L = sum_it %s%s %sl_it", has_mask(o) ? "m_it " : "", weight_symbol(o),
-	    has_tis(o) ? "v_it " : "");
+	if (ebb_formula_pairs(o))
+		ebb_formula_pair_loss(s);
+	else
+		SAY(s, "L = sum_it %s%s %sl_it", has_mask(o) ? "m_it " : "", weight_symbol(o),
+		    has_tis(o) ? "v_it " : "");
 	if (ebb_formula_kl_in_loss(o)) {
 		SAY(s, " + ");
 		ebb_formula_kl_coef(s);
@@ -116,7 +119,9 @@ static void say_ratio(struct ebb_formula *s)
 		o->dynamic.on != EBB_DYNAMIC_OFF && o->dynamic.surplus == EBB_SURPLUS_CARRY;
 	double clamp = o->ratio.log_clamp;
 
-	if (o->loss.policy == EBB_POLICY_REINFORCE)
+	if (o->loss.policy == EBB_POLICY_REINFORCE ||
+	    (ebb_formula_pairs(o) && o->kl_old.coef == 0 &&
+	     !(ebb_formula_kl_in_loss(o) && o->kl.estimator == EBB_KL_K3_IS)))
 		return;
 	switch (o->ratio.level) {
 	case EBB_RATIO_TOKEN:
@@ -156,6 +161,8 @@ static void say_policy(struct ebb_formula *s)
 	const char *A = advantage_symbol(o);
 	const bool low = o->clip.low < 1, high = isfinite(o->clip.high);
 
+	if (ebb_formula_pairs(o))
+		return;
 	if (o->loss.policy == EBB_POLICY_NONE) {
 		SAY(s, "l_it = 0");
 		CITE(s, "EI 7.1");
@@ -319,6 +326,9 @@ static void say_weight(struct ebb_formula *s)
 	const struct ebb_options *o = s->o;
 	const double C = o->loss.constant > 0 ? o->loss.constant : s->limit;
 
+	if (ebb_formula_pairs(o) && !ebb_formula_kl_in_loss(o) && o->kl_old.coef == 0 &&
+	    !(ebb_weighs_entropy(o) && o->entropy.aggregate == EBB_ENTROPY_LOSS))
+		return;
 	switch (o->loss.aggregate) {
 	case EBB_AGGREGATE_TOKEN_MEAN:
 		SAY(s, "w_it = 1 / N; N: response tokens of the update");
@@ -512,11 +522,14 @@ void ebb_formula_add(struct ebb_page *page, const struct ebb_options *o, int lim
 	ebb_formula_tree(&s);
 	ebb_formula_reward(&s);
 	ebb_formula_group(&s);
-	ebb_formula_info(&s);
-	ebb_formula_kl_reward(&s, EBB_KL_INSIDE);
-	ebb_formula_values(&s);
-	ebb_formula_advantage(&s);
-	ebb_formula_kl_reward(&s, EBB_KL_OUTSIDE);
+	if (ebb_formula_has_advantage(o)) {
+		ebb_formula_info(&s);
+		ebb_formula_kl_reward(&s, EBB_KL_INSIDE);
+		ebb_formula_values(&s);
+		ebb_formula_advantage(&s);
+		ebb_formula_kl_reward(&s, EBB_KL_OUTSIDE);
+	}
+	ebb_formula_preference(&s);
 	say_ratio(&s);
 	say_policy(&s);
 	say_mask(&s);

@@ -14,6 +14,8 @@ static void say_source(struct ebb_formula *s)
 		    o->reward.random_p);
 	else
 		SAY(s, "the verifier's reward, 0 to 1");
+	if (o->task.noise > 0 && o->reward.source == EBB_REWARD_VERIFIER)
+		SAY(s, ", one less it with probability %.10g", o->task.noise);
 	CITE(s, "PG 3.2");
 	ebb_formula_put(s, "reward");
 }

@@ -47,7 +47,7 @@ static void say_estimator(struct ebb_formula *s, const char *logp, bool value_on
 		SAY(s, ", at most %.10g nats either way inside exp", o->kl.log_clamp);
 }
 
-static void say_reference(struct ebb_formula *s)
+void ebb_formula_reference(struct ebb_formula *s)
 {
 	const struct ebb_options *o = s->o;
 
@@ -57,6 +57,13 @@ static void say_reference(struct ebb_formula *s)
 		    o->ref.every, o->ref.mix);
 	else if (o->ref.every > 0)
 		SAY(s, ", replaced by the current one every %" PRId64 " steps", o->ref.every);
+}
+
+static void say_reference(struct ebb_formula *s)
+{
+	const struct ebb_options *o = s->o;
+
+	ebb_formula_reference(s);
 	if (o->kl.controller == EBB_KL_ADAPTIVE)
 		SAY(s,
 		    "\nbeta = %.10g, after a step of R responses with KL a token k: "

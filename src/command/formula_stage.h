@@ -47,10 +47,26 @@ static inline bool ebb_formula_by_token(const struct ebb_options *o)
 void ebb_formula_tree(struct ebb_formula *s);
 void ebb_formula_local(struct ebb_formula *s);
 void ebb_formula_shared(struct ebb_formula *s);
+static inline bool ebb_formula_pairs(const struct ebb_options *o)
+{
+	return o->loss.policy == EBB_POLICY_PREFERENCE;
+}
+
+/* Does some term multiply by an advantage? Of preferences only IBRO's entropy term. */
+static inline bool ebb_formula_has_advantage(const struct ebb_options *o)
+{
+	return !ebb_formula_pairs(o) ||
+	       (ebb_weighs_entropy(o) && o->entropy.form == EBB_FORM_TIMES_ADVANTAGE);
+}
+
+/* formula_preference.c: the term of the loss, and the lines behind it */
+void ebb_formula_pair_loss(struct ebb_formula *s);
+void ebb_formula_preference(struct ebb_formula *s);
 
 /* formula_kl.c: the coefficient inside a sum, and the lines; kl_reward puts one only where
  * kl.reward_group is this. */
 void ebb_formula_kl_coef(struct ebb_formula *s);
+void ebb_formula_reference(struct ebb_formula *s); /* what ref is, on a line of its own */
 void ebb_formula_kl_reward(struct ebb_formula *s, enum ebb_kl_reward_group where);
 void ebb_formula_kl_loss(struct ebb_formula *s);
 void ebb_formula_kl_old(struct ebb_formula *s);

@@ -9,7 +9,7 @@
  *   weigh     once an optimizer update: coefficients, loss, statistics
  *
  * Mathematics: policy-gradient specification (PG) sections 2, 3, 4, 7 and entropy-and-information
- * specification (EI) sections 0.3, 1.2, 4. Arrays are double; (R, T) is row-major. Padded entries
+ * specification (EI) sections 0.3, 1.2, 4, 8. Arrays are double; (R, T) is row-major. Padded entries
  * (mask 0) may hold anything, NaN included: they are never read into a result, and get exactly 0.
  */
 #ifndef EBB_OBJECTIVE_OBJECTIVE_H
@@ -31,12 +31,14 @@ struct ebb_needs {
 	int reference_samples; /* rollouts of the static baseline's policy a prompt; 0: none    */
 	bool greedy;	    /* one greedy response a prompt                                    */
 	bool trees;	    /* responses branch off from others: batch.paths                */
-	bool batch_scope;	    /* ebb_weigh_select before the rows of an update           */
+	bool batch_scope;	    /* ebb_weigh_select before the rows of an update: tokens chosen by
+			     * covariance, pairs of responses                          */
 	bool pool;		    /* which chooses among all rows of the batch               */
 	bool logit;		    /* and it wants the raw logits of the drawn tokens         */
 	bool critic;	    /* V of every token under the critic, and after truncated responses
 			     * with critic.bootstrap=value                             */
 	bool inject;	    /* stored trajectories for prompts the reference policy fails on   */
+	bool own_pass;	    /* another policy draws (preferences): what it drew is scored, too */
 	bool old_pass;	    /* old must be recomputed by the trainer: the sampler is not exact */
 };
 
@@ -66,6 +68,9 @@ struct ebb_batch {
 	const double *entropy;	     /* exact entropy when drawn, nats        (R,T)  caller; null unless
 				      * entropy.grad or token.mask asks for it                     */
 	const double *ref;	     /* log p under the reference             (R,T)  caller; may be null */
+	const double *label;	     /* log p under the policy that drew      (R,T)  caller; null: old */
+	const double *start;	     /* of the reference, where some pass knows it: the drift of
+				      * preferences is measured from it       (R,T)  caller; may be null */
 	const double *info;	     /* information reward rho, EI 4.6        (R)    caller; may be null */
 	const double *baseline;	     /* static or greedy baseline, in units of shaped (n_groups) caller;
 				      * null unless advantage.center asks for it                   */
@@ -113,6 +118,18 @@ void ebb_objective_prepare(const struct ebb_options *o, struct ebb_batch *b, dou
 
 /* ---- weigh ---- */
 
+/* Pairs of a mini-batch, EI 8.6; means over pairs, NaN without one. Log-probabilities are means over a
+ * response's tokens. */
+struct ebb_pair_stats {
+	double loss;		       /* without the supervised term; 0 without a pair       */
+	double sft;		       /* mean negative log-likelihood of chosen responses    */
+	double accuracy, margin;       /* share with S+ > S-; S+ - lambda S-                   */
+	double logp[2], drift[2];      /* chosen, rejected; less the start's, NaN without it  */
+	double kl[2];		       /* label's log-probability less the policy's           */
+	double length[2];
+	double pairs, skipped, excluded; /* pairs; groups without one; responses cut at the limit */
+};
+
 struct ebb_weigh_stats {
 	double loss, pg_loss, kl_loss, entropy_loss; /* kl_loss before its coefficient            */
 	double clip_low, clip_high, clip_dual;	     /* shares of masked tokens                   */
@@ -136,6 +153,7 @@ struct ebb_weigh_stats {
 	double ratio_injected;			     /* mean over tokens of injected rows; NaN: none */
 	double log_ratio_abs_max, neg_logp_mean, adv_zero_frac;
 	double old_floored, ref_floored, kl_log_clamped; /* counts; old_floored: old or roll      */
+	struct ebb_pair_stats pair;		     /* NaN without preferences                   */
 };
 
 /* What the clip did to a token in an update. */
@@ -176,12 +194,14 @@ struct ebb_minibatch {
 	unsigned char *mark;	/* result: enum ebb_clip_mark; may be null  (n, stride)         */
 	struct ebb_draw select; /* random numbers of the selection: slot is the row of the batch,
 				 * position the token                                          */
+	struct ebb_draw pair;	/* random numbers of preference.pairing: slot is the group    */
 	const double *select_key; /* in their place, for tests; may be null     (n, stride) */
 	struct ebb_weigh_private *private_;
 };
 
 int ebb_weigh_begin(struct ebb_minibatch *mb, struct ebb_err *err);
-/* With needs.batch_scope, between begin and the first rows: choose tokens by all of logp. */
+/* With needs.batch_scope, between begin and the first rows: what all of logp decides, tokens chosen by
+ * their covariance or pairs of responses. The mini-batch holds whole groups. */
 void ebb_weigh_select(struct ebb_minibatch *mb);
 void ebb_weigh_rows(void *minibatch, int first, int count); /* fits ebb_pass.weigh */
 /* In its place where the values are those of a separate critic: the value loss alone. */

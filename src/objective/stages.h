@@ -8,6 +8,7 @@
 #define EBB_OBJECTIVE_STAGES_H
 
 #include "objective/objective.h"
+#include "objective/preference.h"
 #include "objective/token.h"
 #include "objective/value.h"
 
@@ -80,6 +81,26 @@ struct ebb_tokens {
 };
 /* covariance loss */
 void ebb_select_tokens(const struct ebb_options *o, struct ebb_tokens *k);
+
+/* What the pairs of a mini-batch ask of its tokens. */
+struct ebb_pairs {
+	struct ebb_preference_rule rule;
+	double *score;       /* S of a row                                            (rows) */
+	double *pull;        /* dL/dS of a row, summed over its pairs                 (rows) */
+	double *sft;         /* the same by l of any token of a chosen row            (rows) */
+	double *mean;        /* mean log p of a row's tokens                          (rows) */
+	int *first, *next;   /* row + 1 of a group, of the group's next row; 0: none
+			      * (n_groups), (rows)                                           */
+	unsigned char *side; /* enum ebb_side                                         (rows) */
+	double *slope;       /* dS/dl, then dL/dl of a token, 0 outside the mask   (rows, T) */
+	double *line;        /* scratch                                               (5, T) */
+	struct ebb_pair_stats stats;
+};
+enum ebb_side { EBB_SIDE_NONE, EBB_SIDE_CHOSEN, EBB_SIDE_REJECTED };
+
+/* Make the pairs and fill slope and stats. Everything is read from the mini-batch and its batch;
+ * floor: ratio.logp_floor. preference */
+void ebb_pairs_fill(struct ebb_pairs *p, const struct ebb_minibatch *mb, double floor);
 
 /* ---- preparing ---- */
 

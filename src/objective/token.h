@@ -333,6 +333,7 @@ struct ebb_response {
 	const double *score;           /* the policy term's advantage has this more; null: 0 (T) */
 	const unsigned char *kept;     /* tokens of the policy term; null: all         (T) */
 	const unsigned char *chosen;   /* tokens selected by covariance; null: none   (T) */
+	const double *pair;            /* dL/dlogp of the pairs' loss; null: none      (T) */
 	const double *tis;             /* weight of the policy term; null: 1           (T) */
 	const double *entropy;         /* exact; may be null                           (T) */
 	const double *kl;              /* exact; may be null                           (T) */
@@ -438,8 +439,9 @@ EBB_HD void ebb_weigh_response(const struct ebb_weigh_rule *rule, const struct e
 
 		/* policy term; A_policy: with what joins the advantage there alone */
 		A_policy = in->score ? A + in->score[t] : A;
-		if (!kept || policy == EBB_RULE_POLICY_NONE) {
-			l.value = l.slope = 0.0;
+		if (!kept || policy == EBB_RULE_POLICY_NONE ||
+		    policy == EBB_RULE_POLICY_PREFERENCE) {
+			l.value = l.slope = 0.0; /* pairs come below */
 		} else if (policy == EBB_RULE_POLICY_REINFORCE) {
 			l.value = 0.0 - A_policy * logp;
 			l.slope = 0.0 - A_policy;
@@ -484,6 +486,8 @@ EBB_HD void ebb_weigh_response(const struct ebb_weigh_rule *rule, const struct e
 			sums->pg += in->w_policy * rule->clip.penalty_coef * k.value;
 			g += in->w_policy * rule->clip.penalty_coef * k.slope;
 		}
+		if (in->pair)
+			g += in->pair[t];
 		if (out->mark)
 			out->mark[t] = kept ? ebb_mark_byte(mark) : 255;
 		sums->low += (mark & EBB_MARK_LOW) != 0;

@@ -7,7 +7,7 @@
 
 /* What some options need beyond the rest. */
 struct parts {
-	bool tis, scope, pool, logit, kept, score;
+	bool tis, tokens, pool, logit, kept, score, pairs;
 };
 
 struct ebb_weigh_private {
@@ -24,8 +24,9 @@ struct ebb_weigh_private {
 	double *w, *w_entropy;    /* weight of a row's tokens                 (n) */
 	double *w_policy;         /* the same in the policy term; w itself without a mask (n) */
 	double *tis;              /* weights, with tis on                     (n, T) */
-	struct ebb_tokens tokens; /* with batch scope                                */
-	unsigned char *chosen;    /* of tokens, on the grid of the batch      (n, T) */
+	struct ebb_tokens tokens; /* of a selection by covariance                    */
+	unsigned char *chosen;    /* of them, on the grid of the batch        (n, T) */
+	struct ebb_pairs pairs;   /* of preferences                                  */
 	unsigned char *kept;      /* tokens of the policy term; with token.mask (n, T) */
 	int *kept_n;              /* how many of a row                        (n) */
 	int64_t *kept_group;      /* and of a group                           (n_groups) */
@@ -42,11 +43,12 @@ static struct parts parts_of(const struct ebb_options *o)
 
 	ebb_objective_needs(o, &needs);
 	return (struct parts){.tis = o->tis.kind != EBB_TIS_OFF,
-			      .scope = needs.batch_scope,
+			      .tokens = ebb_chooses_tokens(o),
 			      .pool = needs.pool,
 			      .logit = needs.logit,
 			      .kept = o->token.mask != EBB_TOKEN_ALL,
-			      .score = o->entropy.grad != EBB_GRAD_DIRECT && ebb_weighs_entropy(o)};
+			      .score = o->entropy.grad != EBB_GRAD_DIRECT && ebb_weighs_entropy(o),
+			      .pairs = o->loss.policy == EBB_POLICY_PREFERENCE};
 }
 
 static bool needs_limit(const struct ebb_options *o)
@@ -88,6 +90,10 @@ static int check(const struct ebb_minibatch *mb, struct ebb_err *err)
 	if (o->kl.place == EBB_KL_LOSS && !full && !b->ref)
 		return ebb_err_set(err, EBB_EINVAL,
 				   "kl.place=loss needs the reference's log-probabilities");
+	if (ebb_scores_reference(o) && !b->ref)
+		return ebb_err_set(err, EBB_EINVAL,
+				   "loss.policy=preference needs the reference's log-probabilities "
+				   "here: preference.method, c_ref or label reads them");
 	if (full && (!mb->kl || !mb->w_kl))
 		return ebb_err_set(
 			err, EBB_EINVAL,
@@ -113,6 +119,38 @@ static int check(const struct ebb_minibatch *mb, struct ebb_err *err)
 	return 0;
 }
 
+static void reserve_tokens(struct ebb_weigh_private *p, size_t rows, size_t T, bool logit)
+{
+	struct ebb_tokens *k = &p->tokens;
+	const size_t cells = rows * T;
+
+	if (logit)
+		ebb_arena_add(&p->arena, &k->logit, cells, sizeof *k->logit);
+	ebb_arena_add(&p->arena, &k->length, rows, sizeof *k->length);
+	ebb_arena_add(&p->arena, &k->start, rows, sizeof *k->start);
+	ebb_arena_add(&p->arena, &k->logp, cells, sizeof *k->logp);
+	ebb_arena_add(&p->arena, &k->A, cells, sizeof *k->A);
+	ebb_arena_add(&p->arena, &k->key, cells, sizeof *k->key);
+	ebb_arena_add(&p->arena, &k->c, cells, sizeof *k->c);
+	ebb_arena_add(&p->arena, &k->clipped, cells, 1);
+	ebb_arena_add(&p->arena, &k->chosen, cells, 1);
+}
+
+static void reserve_pairs(struct ebb_weigh_private *p, size_t n, size_t T, size_t groups)
+{
+	struct ebb_pairs *q = &p->pairs;
+
+	ebb_arena_add(&p->arena, &q->score, n, sizeof *q->score);
+	ebb_arena_add(&p->arena, &q->pull, n, sizeof *q->pull);
+	ebb_arena_add(&p->arena, &q->sft, n, sizeof *q->sft);
+	ebb_arena_add(&p->arena, &q->mean, n, sizeof *q->mean);
+	ebb_arena_add(&p->arena, &q->first, groups, sizeof *q->first);
+	ebb_arena_add(&p->arena, &q->next, n, sizeof *q->next);
+	ebb_arena_add(&p->arena, &q->side, n, 1);
+	ebb_arena_add(&p->arena, &q->slope, n * T, sizeof *q->slope);
+	ebb_arena_add(&p->arena, &q->line, 5 * T, sizeof *q->line);
+}
+
 static int reserve(struct ebb_minibatch *mb, struct ebb_err *err)
 {
 	struct ebb_weigh_private *p = mb->private_;
@@ -120,13 +158,11 @@ static int reserve(struct ebb_minibatch *mb, struct ebb_err *err)
 	const int groups = mb->batch->n_groups > 0 ? mb->batch->n_groups : 1;
 	const struct parts want = parts_of(mb->o);
 	const int rows = want.pool && mb->batch->R > 0 ? mb->batch->R : n;
-	const size_t cells = (size_t)rows * T;
-	struct ebb_tokens *k;
 
 	if (p && n <= p->n_max && T <= p->T_max && groups <= p->groups_max &&
-	    p->has.tis >= want.tis && p->has.scope >= want.scope && p->has.pool >= want.pool &&
+	    p->has.tis >= want.tis && p->has.tokens >= want.tokens && p->has.pool >= want.pool &&
 	    (!want.pool || mb->batch->R <= p->R_max) && p->has.logit >= want.logit &&
-	    p->has.kept >= want.kept && p->has.score >= want.score)
+	    p->has.kept >= want.kept && p->has.score >= want.score && p->has.pairs >= want.pairs)
 		return 0;
 	ebb_weigh_release(mb);
 	p = ebb_calloc(1, sizeof *p, err);
@@ -153,20 +189,12 @@ static int reserve(struct ebb_minibatch *mb, struct ebb_err *err)
 		ebb_arena_add(&p->arena, &p->room.sum, (size_t)groups * T, sizeof *p->room.sum);
 		ebb_arena_add(&p->arena, &p->room.count, (size_t)groups * T, sizeof *p->room.count);
 	}
-	if (want.scope) {
-		k = &p->tokens;
-		if (want.logit)
-			ebb_arena_add(&p->arena, &k->logit, cells, sizeof *k->logit);
-		ebb_arena_add(&p->arena, &k->length, (size_t)rows, sizeof *k->length);
-		ebb_arena_add(&p->arena, &k->start, (size_t)rows, sizeof *k->start);
-		ebb_arena_add(&p->arena, &k->logp, cells, sizeof *k->logp);
-		ebb_arena_add(&p->arena, &k->A, cells, sizeof *k->A);
-		ebb_arena_add(&p->arena, &k->key, cells, sizeof *k->key);
-		ebb_arena_add(&p->arena, &k->c, cells, sizeof *k->c);
-		ebb_arena_add(&p->arena, &k->clipped, cells, 1);
-		ebb_arena_add(&p->arena, &k->chosen, cells, 1);
+	if (want.tokens) {
+		reserve_tokens(p, (size_t)rows, (size_t)T, want.logit);
 		ebb_arena_add(&p->arena, &p->chosen, (size_t)n * T, 1);
 	}
+	if (want.pairs)
+		reserve_pairs(p, (size_t)n, (size_t)T, (size_t)groups);
 	p->n_max = n;
 	p->T_max = T;
 	p->R_max = rows;
@@ -331,14 +359,14 @@ static void gather(struct ebb_minibatch *mb)
 	k->n = at;
 }
 
-void ebb_weigh_select(struct ebb_minibatch *mb)
+static void choose_tokens(struct ebb_minibatch *mb)
 {
 	struct ebb_weigh_private *p = mb->private_;
 	const struct ebb_batch *b = mb->batch;
 
-	if (!p->on.scope || (p->on.pool && !mb->pool_logp) ||
+	if ((p->on.pool && !mb->pool_logp) ||
 	    (p->on.logit && !(p->on.pool ? mb->pool_logit : mb->logit)))
-		EBB_BUG("a selection without batch scope or without the arrays it needs");
+		EBB_BUG("a selection without the arrays it needs");
 	gather(mb);
 	ebb_select_tokens(mb->o, &p->tokens);
 	for (int i = 0; i < mb->n; i++) {
@@ -379,6 +407,18 @@ void ebb_weigh_values(void *minibatch, int first, int count)
 	}
 }
 
+void ebb_weigh_select(struct ebb_minibatch *mb)
+{
+	struct ebb_weigh_private *p = mb->private_;
+
+	if (p->on.tokens)
+		choose_tokens(mb);
+	else if (p->on.pairs)
+		ebb_pairs_fill(&p->pairs, mb, p->rule.ratio.floor);
+	else
+		EBB_BUG("a selection for a mini-batch without batch scope");
+}
+
 void ebb_weigh_rows(void *minibatch, int first, int count)
 {
 	const struct ebb_minibatch *mb = minibatch;
@@ -399,9 +439,10 @@ void ebb_weigh_rows(void *minibatch, int first, int count)
 			.ref = b->ref ? b->ref + frozen : NULL,
 			.advantage = b->advantage + frozen,
 			.tis = mb->o->tis.kind != EBB_TIS_OFF ? p->tis + (size_t)i * b->T : NULL,
-			.chosen = p->on.scope ? p->chosen + (size_t)i * b->T : NULL,
+			.chosen = p->on.tokens ? p->chosen + (size_t)i * b->T : NULL,
 			.kept = p->on.kept ? p->kept + (size_t)i * b->T : NULL,
 			.score = p->on.score ? p->score + (size_t)i * b->T : NULL,
+			.pair = p->on.pairs ? p->pairs.slope + (size_t)i * b->T : NULL,
 			.entropy = mb->entropy ? mb->entropy + now : NULL,
 			.kl = mb->kl ? mb->kl + now : NULL,
 			.kl_old = mb->kl_old ? mb->kl_old + now : NULL,
@@ -486,7 +527,7 @@ static void selection_stats(const struct ebb_minibatch *mb, struct ebb_weigh_sta
 
 	s->cov_candidates = s->cov_chosen_frac = s->cov_drift = s->cov_positive = s->cov_prob =
 		(double)NAN;
-	if (!p->on.scope)
+	if (!p->on.tokens)
 		return;
 	for (int i = 0; i < mb->n; i++) {
 		int64_t at = k->start[p->on.pool ? mb->row[i] : i];
@@ -558,6 +599,13 @@ void ebb_weigh_finish(struct ebb_minibatch *mb, struct ebb_weigh_stats *s)
 		first = false;
 	}
 	n_high = s->clip_high;
+	s->pair = p->on.pairs
+			  ? p->pairs.stats
+			  : (struct ebb_pair_stats){nan,        nan,        nan,        nan,
+						    {nan, nan}, {nan, nan}, {nan, nan}, {nan, nan},
+						    nan,        nan,        nan};
+	if (p->on.pairs)
+		s->pg_loss = s->pair.loss + p->pairs.rule.sft * s->pair.sft;
 	s->entropy_loss = 0.0 - p->rule.entropy.coef * s->entropy_loss;
 	s->loss = s->pg_loss + p->rule.kl.coef * s->kl_loss + p->rule.kl.old_coef * s->kl_old_loss +
 		  s->entropy_loss;

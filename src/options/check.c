@@ -99,7 +99,7 @@ static void check_advantage(const struct ebb_options *o, struct report *r)
 	    o->advantage.acc0 == EBB_ACC0_INJECT)
 		problem(r, "advantage.acc0=inject replaces a response that others may branch off "
 			   "from: set advantage.acc0 to drop or keep, or tree.sampler=off");
-	if (ebb_group_size(o) > 1 || critic)
+	if (ebb_group_size(o) > 1 || critic || o->loss.policy == EBB_POLICY_PREFERENCE)
 		return;
 	if (o->tree.sampler != EBB_TREE_OFF) {
 		problem(r, "tree.b0=1 and tree.rounds=1 draw one response a prompt: raise one of "
@@ -199,6 +199,46 @@ static void check_loss(const struct ebb_options *o, struct report *r)
 			   "info.coef or use dynamic.on=correct");
 }
 
+static void check_preference(const struct ebb_options *o, struct report *r)
+{
+	const bool other = o->preference.refresh != 1 || o->preference.data[0];
+	const char *who = o->preference.data[0] ? "preference.data" : "preference.refresh";
+
+	if (o->loss.policy != EBB_POLICY_PREFERENCE)
+		return;
+	if (ebb_group_size(o) == 1)
+		problem(r, "loss.policy=preference pairs responses of one prompt, but "
+			   "train.group=1: set train.group to 2 or more");
+	if (o->preference.data[0] && o->tree.sampler != EBB_TREE_OFF)
+		problem(r, "preference.data deals the responses of a prompt to several policies, "
+			   "but tree.sampler lets them branch off from each other: set "
+			   "tree.sampler=off");
+	if (o->critic.model != EBB_CRITIC_NONE)
+		problem(r, "loss.policy=preference reads no values, but critic.model=%s trains "
+			   "them: set critic.model=none",
+			o->critic.model == EBB_CRITIC_SHARED ? "shared" : "separate");
+	if (ebb_weighs_entropy(o) && o->entropy.grad != EBB_GRAD_DIRECT)
+		problem(r, "entropy.grad=%s adds to the advantage, which loss.policy=preference "
+			   "does not read: set entropy.grad=direct",
+			o->entropy.grad == EBB_GRAD_SCORE_ONLY ? "score_only" : "direct_plus_score");
+	if (other && o->advantage.center == EBB_CENTER_STATIC &&
+	    o->advantage.acc0 == EBB_ACC0_INJECT)
+		problem(r, "advantage.acc0=inject and %s both say whose responses are learnt from: "
+			   "set advantage.acc0 to keep or drop",
+			who);
+	if (other && o->sample.mismatch == EBB_MISMATCH_STALE)
+		problem(r,
+			"sample.mismatch=stale and %s both say which policy draws: set "
+			"sample.mismatch=none, or preference.refresh=1 without preference.data",
+			who);
+	if (other && o->entropy.measure == EBB_MEASURE_SAMPLED &&
+	    (o->entropy.control == EBB_CONTROL_BANG_BANG || o->entropy.control == EBB_CONTROL_DUAL))
+		problem(r,
+			"entropy.measure=sampled needs tokens that the policy drew itself, but %s "
+			"lets another one draw: set entropy.measure=full",
+			who);
+}
+
 int ebb_options_check(const struct ebb_options *o, void (*report)(void *ctx, const char *text),
 		      void *ctx)
 {
@@ -210,5 +250,6 @@ int ebb_options_check(const struct ebb_options *o, void (*report)(void *ctx, con
 	check_tree(o, &r);
 	check_length(o, &r);
 	check_loss(o, &r);
+	check_preference(o, &r);
 	return r.n;
 }

@@ -21,16 +21,56 @@ static bool differs(const struct ebb_options *o, const struct ebb_options *built
 	return !same;
 }
 
-/* Another trial's policy (RUN/TRIAL@STEP) is told by trial and step, wherever its folder lies. */
-static const char *content_of(const struct ebb_option *row, const char *value)
+/* The part of a word that says what it is: of another trial's policy (RUN/TRIAL@STEP) the trial and
+ * the step, wherever its folder lies. */
+static size_t folder_of(const char *word, size_t n)
 {
-	const char *slash = strrchr(value, '/');
-	size_t n = slash ? strspn(slash + 1, "0123456789abcdef") : 0;
+	size_t slash = n, id;
 
-	if (strcmp(row->group, "pretrain") != 0 || strcmp(row->name, "from") != 0 ||
-	    n != EBB_ID_MAX - 1 || slash[1 + n] != '@')
-		return value;
-	return slash + 1;
+	while (slash > 0 && word[slash - 1] != '/')
+		slash--;
+	id = strspn(word + slash, "0123456789abcdef");
+	return slash > 0 && id == EBB_ID_MAX - 1 && word[slash + id] == '@' ? slash : 0;
+}
+
+size_t ebb_policy_word(const char *s)
+{
+	for (const char *at = strchr(s, '@'); at; at = strchr(at + 1, '@')) {
+		const size_t digits = strspn(at + 1, "0123456789");
+		const char end = at[1 + digits];
+
+		if (digits > 0 && (end == 0 || end == ' '))
+			return (size_t)(at + 1 + digits - s);
+	}
+	return strlen(s);
+}
+
+static bool names_policies(const struct ebb_option *row)
+{
+	return (strcmp(row->group, "pretrain") == 0 && strcmp(row->name, "from") == 0) ||
+	       (strcmp(row->group, "preference") == 0 && strcmp(row->name, "data") == 0);
+}
+
+static void put_content(const struct ebb_option *row, const char *value, struct ebb_buf *out)
+{
+	if (!names_policies(row)) {
+		ebb_buf_puts(out, value);
+		return;
+	}
+	for (bool first = true; *(value += strspn(value, " ")); first = false) {
+		const size_t n = ebb_policy_word(value), folder = folder_of(value, n);
+
+		ebb_buf_printf(out, "%s%.*s", first ? "" : " ", (int)(n - folder), value + folder);
+		value += n;
+	}
+}
+
+/* Demonstrations have no verifier, so its errors leave the base as it is. */
+static bool concerns_base(const struct ebb_option *row)
+{
+	if (strcmp(row->group, "task") == 0)
+		return strcmp(row->name, "noise") != 0;
+	return strcmp(row->group, "model") == 0 || strcmp(row->group, "pretrain") == 0;
 }
 
 static void add_rows(const struct ebb_options *o, const struct ebb_options *builtin,
@@ -46,12 +86,13 @@ static void add_rows(const struct ebb_options *o, const struct ebb_options *buil
 		/* a label of settings that have become options themselves */
 		if (!r->own && strcmp(r->group, "task") == 0 && strcmp(r->name, "preset") == 0)
 			continue;
-		if (base_only && strcmp(r->group, "task") != 0 && strcmp(r->group, "model") != 0 &&
-		    strcmp(r->group, "pretrain") != 0)
+		if (base_only && !concerns_base(r))
 			continue;
-		if (differs(o, builtin, r, &value))
-			ebb_buf_printf(out, "%s.%s=%s\n", r->group, r->name,
-				       content_of(r, value.data));
+		if (!differs(o, builtin, r, &value))
+			continue;
+		ebb_buf_printf(out, "%s.%s=", r->group, r->name);
+		put_content(r, value.data, out);
+		ebb_buf_puts(out, "\n");
 	}
 	ebb_buf_release(&value);
 }

@@ -191,6 +191,9 @@ bool ebb_rule_reinforce_ratio(const struct ebb_options *o, struct ebb_look *l)
 		return false;
 	if (o->loss.policy == EBB_POLICY_NONE)
 		return ebb_say(l, "loss.policy=none has no policy term; set loss.policy=clip");
+	if (o->loss.policy == EBB_POLICY_PREFERENCE)
+		return ebb_say(l, "loss.policy=preference compares scores and takes no ratio; set "
+				  "loss.policy=clip");
 	return ebb_say(l, SCORE_FUNCTION "takes no ratio; set loss.policy=clip");
 }
 
@@ -401,7 +404,8 @@ static bool masks(const struct ebb_options *o)
 bool ebb_rule_tis_exact(const struct ebb_options *o, struct ebb_look *l)
 {
 	/* a constant weight is 1 after normalisation, too, unless it is 0 */
-	if (o->tis.kind == EBB_TIS_OFF || !sampler_is_exact(o) ||
+	if (o->tis.kind == EBB_TIS_OFF || o->loss.policy == EBB_POLICY_PREFERENCE ||
+	    !sampler_is_exact(o) ||
 	    !(limits_hold_one(o) || (o->tis.normalise && !masks(o) && o->tis.max > 0.0)))
 		return false;
 	return ebb_say(l, "the sampler is exact, so every importance weight is 1; set "
@@ -412,8 +416,8 @@ bool ebb_rule_tis_constant(const struct ebb_options *o, struct ebb_look *l)
 {
 	char outcome[64];
 
-	if (o->tis.kind == EBB_TIS_OFF || !sampler_is_exact(o) || limits_hold_one(o) ||
-	    (o->tis.normalise && !masks(o)))
+	if (o->tis.kind == EBB_TIS_OFF || o->loss.policy == EBB_POLICY_PREFERENCE ||
+	    !sampler_is_exact(o) || limits_hold_one(o) || (o->tis.normalise && !masks(o)))
 		return false;
 	if (masks(o))
 		snprintf(outcome, sizeof outcome, "removes every token from the policy term");
@@ -571,7 +575,7 @@ bool ebb_rule_ref_unread(const struct ebb_options *o, struct ebb_look *l)
 {
 	const bool credited = ebb_local_advantage(o) && o->ib.ref == EBB_IB_REF;
 
-	return o->ref.every > 0 && !penalises(o) && !credited &&
+	return o->ref.every > 0 && !penalises(o) && !credited && !ebb_scores_reference(o) &&
 	       ebb_say(l,
 		       "ref.every=%" PRId64
 		       " renews a reference that no penalty reads (kl.place=%s, "

@@ -253,6 +253,15 @@ bool ebb_rule_no_reward(const struct ebb_options *o, struct ebb_look *l)
 
 /* ---- rewards ---- */
 
+bool ebb_rule_noise_coin(const struct ebb_options *o, struct ebb_look *l)
+{
+	return o->reward.source != EBB_REWARD_VERIFIER &&
+	       ebb_say(l,
+		       "reward.source=%s pays whatever the verifier says; set "
+		       "reward.source=verifier",
+		       EBB_CHOICE(o, reward, source));
+}
+
 bool ebb_rule_random_p(const struct ebb_options *o, struct ebb_look *l)
 {
 	return o->reward.source != EBB_REWARD_RANDOM &&

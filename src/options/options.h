@@ -138,7 +138,8 @@ int ebb_options_check(const struct ebb_options *o, void (*report)(void *ctx, con
 void ebb_options_identity(const struct ebb_options *o, const struct ebb_catalog *catalog,
 			  struct ebb_buf *out);
 
-/* The same for the base policy: only groups task, model and pretrain, and the seed. */
+/* The same for the base policy: only groups task (without task.noise), model and pretrain, and the
+ * seed. */
 void ebb_options_base_identity(const struct ebb_options *o, const struct ebb_catalog *catalog,
 			       struct ebb_buf *out);
 
@@ -172,9 +173,30 @@ static inline bool ebb_weighs_entropy(const struct ebb_options *o)
 	       (o->entropy.control != EBB_CONTROL_NONE && o->entropy.min > 0.0);
 }
 
+/* Does the policy term choose tokens by their covariance? EI 2.7, 2.8. */
+static inline bool ebb_chooses_tokens(const struct ebb_options *o)
+{
+	return o->loss.policy == EBB_POLICY_CLIP_COV || o->loss.policy == EBB_POLICY_KL_COV;
+}
+
+/* Does the score of a preference read the reference's log-probabilities? DPO's always does. */
+static inline bool ebb_scores_reference(const struct ebb_options *o)
+{
+	const bool regret = o->preference.method == EBB_PREFERENCE_PPL ||
+			    o->preference.method == EBB_PREFERENCE_REPO;
+
+	return o->loss.policy == EBB_POLICY_PREFERENCE &&
+	       (o->preference.method == EBB_PREFERENCE_DPO ||
+		(regret && (o->preference.c_ref > 0.0 || o->preference.label == EBB_LABEL_REF)));
+}
+
 /* The same without train.steps, unless a schedule is stretched over them: trials that share it are one
  * trajectory, stopped sooner or later. */
 void ebb_options_trajectory(const struct ebb_options *o, const struct ebb_catalog *catalog,
 			    char id[EBB_ID_MAX]);
+
+/* Bytes of the RUN/TRIAL@STEP that s begins with: its end is @STEP before a blank or the end of the
+ * text, for run and trial may have blanks; the rest of the text where there is none. */
+size_t ebb_policy_word(const char *s);
 
 #endif

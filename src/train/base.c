@@ -134,6 +134,8 @@ static int base_make(struct ebb_lab *lab, const char *base_dir, const char *path
 
 	if (ebb_branch_parse(lab->o->pretrain.from, &branch)) {
 		rc = ebb_branch_weights(&branch, base_dir, w, watch, err);
+		if (rc < 0)
+			ebb_err_wrap(err, "pretrain.from");
 	} else {
 		rc = stages_of(lab->o, &stage, &n, err);
 		if (rc == 0)
@@ -161,8 +163,13 @@ int ebb_lab_check(const struct ebb_options *o, struct ebb_err *err)
 				   "tokens: every response would be fined; lower it or raise "
 				   "sample.max_tokens",
 				   (long long)o->overlong.cache, ebb_lab_response_limit(o));
-	if (ebb_branch_parse(o->pretrain.from, &branch))
-		return ebb_branch_check(&branch, err);
+	rc = ebb_data_check(o, err);
+	if (rc < 0)
+		return rc;
+	if (ebb_branch_parse(o->pretrain.from, &branch)) {
+		rc = ebb_branch_check(&branch, err);
+		return rc < 0 ? ebb_err_wrap(err, "pretrain.from") : rc;
+	}
 	rc = stages_of(o, &stage, &n, err);
 	free(stage);
 	return rc;

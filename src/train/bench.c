@@ -74,6 +74,8 @@ int ebb_bench_fill(struct ebb_bench *b, int n_policies, const char *base_dir,
 		rc = ebb_base_get(&b->lab, base_dir, &b->policy[0], watch, err);
 	for (int i = 1; rc == 0 && i < n_policies; i++)
 		ebb_weights_copy(&b->policy[i], &b->policy[0]);
+	if (rc == 0 && ebb_data_count(b->lab.o) > 0)
+		rc = ebb_data_weights(&b->lab, base_dir, &b->policy[EBB_POLICY_RING], watch, err);
 	return rc;
 }
 

@@ -17,9 +17,10 @@ struct ebb_bench {
 	float *grad;
 };
 
-/* Allocate for the lab's model; every policy becomes the base of the lab's options. */
 /* Optimizers as at the start. */
 int ebb_bench_optim(struct ebb_bench *b, struct ebb_err *err);
+/* Allocate for the lab's model; every policy becomes the base of the lab's options, but for those of
+ * preference.data. */
 int ebb_bench_fill(struct ebb_bench *b, int n_policies, const char *base_dir,
 		   struct ebb_watch *watch, struct ebb_err *err);
 void ebb_bench_release(struct ebb_bench *b); /* the lab, too; safe when zero */

@@ -1,5 +1,6 @@
 /*
- * A base policy that is another trial's policy at some step: pretrain.from = RUN/TRIAL@STEP. A state
+ * A policy that is another trial's at some step: pretrain.from or a word of preference.data =
+ * RUN/TRIAL@STEP. A state
  * that was kept at that step has it, whether the trial goes on or not. And a finished trial is a
  * function of its options, so any of its steps can be had again: from the nearest state that was
  * kept, or from its base.
@@ -97,7 +98,7 @@ static void list_kept(const struct ebb_branch *b, struct ebb_buf *out)
 static int wrap(const struct ebb_branch *b, int rc, struct ebb_err *err)
 {
 	if (rc < 0)
-		ebb_err_wrap(err, "pretrain.from=%s/%s@%lld", b->dir, b->id, (long long)b->step);
+		ebb_err_wrap(err, "%s/%s@%lld", b->dir, b->id, (long long)b->step);
 	return rc;
 }
 
@@ -259,9 +260,10 @@ static int weights_made(const struct ebb_branch *b, const char *base_dir, struct
 		state = nearest_state(b, &o);
 	if (state && ebb_state_read(state, &bench, trial, &mark, &ignored) < 0) {
 		/* damaged: the base will do */
-		ebb_trial_close(trial);
 		for (int i = 1; i < bench.n_policies; i++)
-			ebb_weights_copy(&bench.policy[i], &bench.policy[EBB_POLICY_BASE]);
+			if (ebb_trial_policy_moves(trial, i))
+				ebb_weights_copy(&bench.policy[i], &bench.policy[EBB_POLICY_BASE]);
+		ebb_trial_close(trial);
 		ebb_weights_copy(&bench.policy[EBB_POLICY_CURRENT], &bench.policy[EBB_POLICY_BASE]);
 		rc = ebb_bench_optim(&bench, err);
 		trial = NULL;

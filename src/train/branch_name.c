@@ -1,8 +1,9 @@
 /*
- * What pretrain.from = RUN/WHAT@STEP names, once for every trial of a definition. WHAT is a trial's
- * id, the beginning of one, or the label of an arm of RUN: then the trial of that arm with the seed
- * of the trial that asks, so that each seed goes on from its own. The trial's options get the id, and
- * with it its identity: it says what was found, whatever RUN holds later.
+ * What pretrain.from, or a word of preference.data, = RUN/WHAT@STEP names, once for every trial of a
+ * definition. WHAT is a trial's id, the beginning of one, or the label of an arm of RUN: then the
+ * trial of that arm with the seed of the trial that asks, so that each seed goes on from its own. The
+ * trial's options get the id, and with it its identity: it says what was found, whatever RUN holds
+ * later.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,7 +130,7 @@ static bool was_sound(const struct book *b, const struct ebb_branch *branch)
 	return false;
 }
 
-/* Is it there? Arms that branch from the same trials ask once. */
+/* Is it there? Arms that take policies from the same trials ask once. */
 static int check(struct book *b, const char *from, struct ebb_err *err)
 {
 	struct ebb_branch branch;
@@ -147,42 +148,75 @@ static int check(struct book *b, const char *from, struct ebb_err *err)
 	return rc;
 }
 
-/* Write the id in the place of what stood for it. */
-static int fix(struct ebb_options *o, void *ctx, struct ebb_err *err)
+/* Add the word to text, the id in the place of what stood for it. */
+static int add_exact(struct book *b, const char *key, const char *from, uint64_t seed,
+		     struct ebb_buf *text, struct ebb_err *err)
 {
-	const char *from = o->pretrain.from, *at = strrchr(from, '@');
-	char id[EBB_ID_MAX], exact[EBB_STR_MAX], *dir, *what;
-	size_t n;
+	const char *at = strrchr(from, '@');
+	char id[EBB_ID_MAX], *dir, *what, *exact;
+	size_t n = at ? run_length(from, at) : 0;
 	int rc;
 
-	if (!at) /* a preset, or nothing */
-		return 0;
-	n = run_length(from, at);
+	if (!at)
+		return ebb_err_set(err, EBB_EINVAL,
+				   "%s: '%s' names no policy: it is RUN/TRIAL@STEP", key, from);
 	if (n == 0 || at == from + n + 1 || at[1] == 0 ||
 	    strspn(at + 1, "0123456789") != strlen(at + 1))
-		return ebb_err_set(
-			err, EBB_EINVAL,
-			n == 0 ? "pretrain.from='%s' names no run: it is RUN/TRIAL@STEP, "
-				 "and RUN a run directory"
-			       : "pretrain.from='%s' is not of the form RUN/TRIAL@STEP",
-			from);
+		return ebb_err_set(err, EBB_EINVAL,
+				   n == 0 ? "%s='%s' names no run: it is RUN/TRIAL@STEP, and RUN a "
+					    "run directory"
+					  : "%s='%s' is not of the form RUN/TRIAL@STEP",
+				   key, from);
 	dir = ebb_xprintf("%.*s", (int)n, from);
 	what = ebb_xprintf("%.*s", (int)(at - from - (long)n - 1), from + n + 1);
-	rc = find_trial(ctx, dir, what, o->seed, id, err);
-	if (rc < 0)
-		ebb_err_wrap(err, "pretrain.from");
-	else if (snprintf(exact, sizeof exact, "%s/%s%s", dir, id, at) >= (int)sizeof exact)
+	rc = find_trial(b, dir, what, seed, id, err);
+	exact = rc == 0 ? ebb_xprintf("%s/%s%s", dir, id, at) : NULL;
+	if (rc == 0)
+		ebb_buf_printf(text, "%s%s", text->len ? " " : "", exact);
+	if (rc == 0 && text->len >= EBB_STR_MAX)
 		rc = ebb_err_set(err, EBB_EINVAL,
-				 "pretrain.from: '%s/%s%s' is longer than %d bytes; run ebb nearer "
-				 "to that run",
-				 dir, id, at, EBB_STR_MAX - 1);
-	if (rc == 0) {
-		memset(o->pretrain.from, 0, sizeof o->pretrain.from);
-		memcpy(o->pretrain.from, exact, strlen(exact));
-		rc = check(ctx, exact, err);
-	}
+				 "'%s' is longer than %d bytes; run ebb nearer to that run%s",
+				 text->data, EBB_STR_MAX - 1,
+				 strchr(text->data, ' ') ? " or name fewer policies" : "");
+	if (rc == 0)
+		rc = check(b, exact, err);
+	if (rc < 0)
+		ebb_err_wrap(err, "%s", key);
+	free(exact);
 	free(what);
 	free(dir);
+	return rc;
+}
+
+static void put(char value[EBB_STR_MAX], const struct ebb_buf *text)
+{
+	memset(value, 0, EBB_STR_MAX);
+	memcpy(value, text->data, text->len);
+}
+
+static bool names_trial(const struct ebb_options *o)
+{
+	return strchr(o->pretrain.from, '@'); /* else a preset, or nothing */
+}
+
+/* Write ids in the place of what stood for them. */
+static int fix(struct ebb_options *o, void *ctx, struct ebb_err *err)
+{
+	struct ebb_buf from = EBB_BUF_INIT, data = EBB_BUF_INIT;
+	const char *at = o->preference.data;
+	char word[EBB_STR_MAX];
+	int rc = 0;
+
+	if (names_trial(o))
+		rc = add_exact(ctx, "pretrain.from", o->pretrain.from, o->seed, &from, err);
+	while (rc == 0 && ebb_data_next(&at, word))
+		rc = add_exact(ctx, "preference.data", word, o->seed, &data, err);
+	if (rc == 0 && from.len > 0)
+		put(o->pretrain.from, &from);
+	if (rc == 0 && data.len > 0)
+		put(o->preference.data, &data);
+	ebb_buf_release(&data);
+	ebb_buf_release(&from);
 	return rc;
 }
 
@@ -193,7 +227,8 @@ int ebb_branch_plan(struct ebb_definition *def, struct ebb_err *err)
 	int rc = 0;
 
 	for (int a = 0; a < def->n_arms; a++)
-		any = any || strchr(def->arm[a].options.pretrain.from, '@');
+		any = any || names_trial(&def->arm[a].options) ||
+		      def->arm[a].options.preference.data[0];
 	if (any)
 		rc = ebb_definition_plan(def, ebb_task_catalog(), fix, &book, err);
 	ebb_run_release(&book.run);

@@ -1,6 +1,7 @@
 /* Stages DRAW to KEEP: one rollout batch, from questions to the groups that are trained on. */
 #include "train/stage.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,7 +22,7 @@ int ebb_stage_renew(struct ebb_trial *t, struct ebb_err *err)
 	t->carry.n = 0;
 	if (t->watch)
 		snprintf(t->watch->phase, sizeof t->watch->phase, "training");
-	t->stage = STAGE_REFRESH;
+	t->stage = STAGE_COPY;
 	if (t->o->ref.every > 0 && t->step > 0 && t->step % t->o->ref.every == 0) {
 		t->request = (struct ebb_request){.kind = EBB_REQUEST_BLEND,
 						  .against = -1,
@@ -53,10 +54,10 @@ int ebb_stage_draw(struct ebb_trial *t, struct ebb_err *err)
 		draw.slot = (uint32_t)i;
 		t->lab->task->question(t->o, &draw, false, &t->fresh.question[i]);
 	}
-	t->stage = STAGE_DRAWN;
+	t->dealt = 0;
 	t->drawn = 0;
-	return ebb_grow(t, &t->fresh, t->o->tree.sampler, ebb_trial_sampler(t),
-			ebb_trial_draw(t, EBB_STREAM_DECODE));
+	t->stage = STAGE_DEAL;
+	return NEXT;
 }
 
 static void charge(struct ebb_trial *t, const struct ebb_store *s)
@@ -74,15 +75,31 @@ int ebb_stage_drawn(struct ebb_trial *t, struct ebb_err *err)
 	t->t_sample += t->request.seconds;
 	ebb_store_judge_samples(&t->fresh, t->lab, t->drawn_from, t->drawn, &draw);
 	if (t->drawn < t->fresh.G)
-		return ebb_grow(t, &t->fresh, t->o->tree.sampler, ebb_trial_sampler(t),
+		return ebb_grow(t, &t->fresh, t->o->tree.sampler, ebb_trial_behaviour(t),
 				ebb_trial_draw(t, EBB_STREAM_DECODE));
 	memcpy(t->fresh.old, t->fresh.logp, cells * sizeof *t->fresh.old);
 	charge(t, &t->fresh);
+	t->request.seconds = 0;
+	t->stage = STAGE_JUDGED;
+	if (!ebb_trial_off_policy(t))
+		return NEXT;
+	/* another policy drew: what is measured and weighed is the trained one's */
+	ebb_trial_score(t, &t->fresh, EBB_POLICY_CURRENT, -1);
+	t->request.pass.logp = t->fresh.old;
+	t->request.pass.entropy = t->fresh.entropy;
+	return WORK;
+}
+
+int ebb_stage_judged(struct ebb_trial *t, struct ebb_err *err)
+{
+	t->t_score += t->request.seconds;
 	if (t->round == 0) {
 		ebb_measure_rollouts(t->lab, &t->fresh, &t->reading, t->position_entropy,
 				     t->position_count);
 		ebb_measure_entropy(&t->fresh, t->logp, &t->reading, t->decile_entropy);
 		ebb_grow_measure(t, &t->fresh, &t->reading);
+		if (ebb_trial_off_policy(t)) /* -log p of another policy's tokens: no entropy */
+			t->reading.metric[EBB_M_ENTROPY_SAMPLED] = NAN;
 	}
 	t->stage = STAGE_GREEDY;
 	if (t->needs.reference_samples > 0) {

@@ -79,9 +79,9 @@ char *ebb_base_path(const struct ebb_options *o, const char *base_dir);
 
 struct ebb_definition;
 
-/* Make the definition's trials anew where pretrain.from names another run's, so that each has the id
- * of the trial it goes on from, whatever the user named it by (branch_name.c). An error where one is
- * not there. */
+/* Make the definition's trials anew where pretrain.from or preference.data names another run's, so
+ * that each has the ids of the trials it takes policies from, whatever the user named them by
+ * (branch_name.c). An error where one is not there. */
 int ebb_branch_plan(struct ebb_definition *def, struct ebb_err *err);
 
 struct ebb_branch {
@@ -97,5 +97,15 @@ int ebb_branch_check(const struct ebb_branch *branch, struct ebb_err *err);
  * nearest one before it. */
 int ebb_branch_weights(const struct ebb_branch *branch, const char *base_dir, struct ebb_weights *w,
 		       struct ebb_watch *watch, struct ebb_err *err);
+
+/* ---- policies that draw for preferences: preference.data = RUN/TRIAL@STEP ... (behaviour.c) ---- */
+
+/* The next of the words into word; false: there is none. */
+bool ebb_data_next(const char **at, char word[EBB_STR_MAX]);
+int ebb_data_count(const struct ebb_options *o); /* 0 where no preference is learnt */
+int ebb_data_check(const struct ebb_options *o, struct ebb_err *err);
+/* Load them in order; each is cached like the base that pretrain.from would make of it. */
+int ebb_data_weights(struct ebb_lab *lab, const char *base_dir, struct ebb_weights *w,
+		     struct ebb_watch *watch, struct ebb_err *err);
 
 #endif

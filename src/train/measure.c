@@ -58,7 +58,7 @@ void ebb_measure_rollouts(const struct ebb_lab *lab, const struct ebb_store *s,
 			  struct ebb_reading *r, double *position_entropy, double *position_count)
 {
 	struct tally all = {0}, correct = {0}, wrong = {0};
-	double seq = 0, sampled = 0, first = 0, reward = 0, reward2 = 0, candidates = 0;
+	double seq = 0, sampled = 0, first = 0, reward = 0, reward2 = 0, truth = 0, candidates = 0;
 	double value[EBB_TASK_CURVES_MAX], weight[EBB_TASK_CURVES_MAX];
 	double sum[EBB_TASK_CURVES_MAX] = {0}, total[EBB_TASK_CURVES_MAX] = {0};
 	int truncated = 0, rows = s->n * s->G;
@@ -68,8 +68,10 @@ void ebb_measure_rollouts(const struct ebb_lab *lab, const struct ebb_store *s,
 	for (int i = 0; i < rows; i++) {
 		const double *entropy = s->entropy + (size_t)i * (size_t)s->T;
 		const double *logp = s->logp + (size_t)i * (size_t)s->T;
-		const double judged = s->verdict[i].reward; /* also where training pays a coin */
-		struct tally *kind = judged >= 0.5 ? &correct : &wrong;
+		/* not the coin that training may pay; the splits go by the truth */
+		const bool verifies = lab->o->reward.source == EBB_REWARD_VERIFIER;
+		const double right = s->verdict[i].reward, judged = verifies ? s->reward[i] : right;
+		struct tally *kind = right >= 0.5 ? &correct : &wrong;
 		struct ebb_answer a = {.token = s->response + (size_t)i * (size_t)s->T,
 				       .n = s->length[i],
 				       .truncated = s->truncated[i],
@@ -94,6 +96,7 @@ void ebb_measure_rollouts(const struct ebb_lab *lab, const struct ebb_store *s,
 		seq += a.n ? h / a.n : 0;
 		first += a.n ? entropy[0] : 0;
 		reward += judged;
+		truth += right;
 		reward2 += judged * judged;
 		truncated += a.truncated;
 		memset(weight, 0, sizeof weight);
@@ -113,6 +116,7 @@ void ebb_measure_rollouts(const struct ebb_lab *lab, const struct ebb_store *s,
 	r->metric[EBB_M_ENTROPY_CORRECT] = ratio(correct.entropy, correct.tokens);
 	r->metric[EBB_M_ENTROPY_WRONG] = ratio(wrong.entropy, wrong.tokens);
 	r->metric[EBB_M_REWARD_MEAN] = ratio(reward, rows);
+	r->metric[EBB_M_REWARD_TRUE] = ratio(truth, rows);
 	r->metric[EBB_M_REWARD_STD] =
 		rows > 1 ? sqrt(fmax(0, (reward2 - reward * reward / rows) / (rows - 1))) : NAN;
 	r->metric[EBB_M_LENGTH_MEAN] = ratio(all.tokens, rows);
@@ -160,6 +164,24 @@ void ebb_measure_logits(const struct ebb_row *row, int n, int stride, const doub
 	r->metric[EBB_M_LOGIT_SKEWNESS] = sqrt(N) * m3 / (m2 * sqrt(m2));
 	r->metric[EBB_M_LOGIT_KURTOSIS] = N * m4 / (m2 * m2) - 3;
 	r->metric[EBB_M_LOGIT_SKEW_POSITION] = ratio(skew, tokens);
+}
+
+void ebb_measure_pairs(const struct ebb_pair_stats *s, struct ebb_reading *r)
+{
+	r->metric[EBB_M_PREFERENCE_LOSS] = s->loss;
+	r->metric[EBB_M_PREFERENCE_ACCURACY] = s->accuracy;
+	r->metric[EBB_M_PREFERENCE_MARGIN] = s->margin;
+	r->metric[EBB_M_PREFERENCE_CHOSEN] = s->logp[0];
+	r->metric[EBB_M_PREFERENCE_REJECTED] = s->logp[1];
+	r->metric[EBB_M_PREFERENCE_CHOSEN_DRIFT] = s->drift[0];
+	r->metric[EBB_M_PREFERENCE_REJECTED_DRIFT] = s->drift[1];
+	r->metric[EBB_M_PREFERENCE_CHOSEN_KL] = s->kl[0];
+	r->metric[EBB_M_PREFERENCE_REJECTED_KL] = s->kl[1];
+	r->metric[EBB_M_PREFERENCE_CHOSEN_LENGTH] = s->length[0];
+	r->metric[EBB_M_PREFERENCE_REJECTED_LENGTH] = s->length[1];
+	r->metric[EBB_M_PREFERENCE_PAIRS] = s->pairs;
+	r->metric[EBB_M_PREFERENCE_SKIPPED] = s->skipped;
+	r->metric[EBB_M_PREFERENCE_EXCLUDED] = s->excluded;
 }
 
 void ebb_measure_kl(const struct ebb_store *s, const double *logp, const double *from,

@@ -25,6 +25,8 @@ void ebb_measure_rollouts(const struct ebb_lab *lab, const struct ebb_store *s,
 void ebb_measure_logits(const struct ebb_row *row, int n, int stride, const double *moment, int V,
 			const double *entropy, struct ebb_reading *r);
 
+void ebb_measure_pairs(const struct ebb_pair_stats *s, struct ebb_reading *r);
+
 /* Exact KL and its estimates over the tokens of a store with ref and kl filled; logp (rows, T) is the
  * current policy's, which a stale sampler's is not; from (rows, T): the KL of the reference to it. */
 void ebb_measure_kl(const struct ebb_store *s, const double *logp, const double *from,

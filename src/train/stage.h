@@ -5,8 +5,10 @@
  *   REST        nothing: between two steps a runner may look around
  *   EVAL        held-out samples, then greedy answers       (at step 0, every eval.cadence, the end)
  *   TREES       held-out trees, grown like those of training        (ib.probe, with an evaluation)
- *   DRAW        questions and responses of one round; DRAWN: judged, and where they grow on trees
- *               the next ones drawn until the trees are whole
+ *   DRAW        questions and responses of one round; DEAL: by several policies (preference.data);
+ *               DRAWN: judged, and where they grow on trees the next ones drawn until the trees are
+ *               whole
+ *   JUDGED      where another policy drew: its responses under the trained one
  *   BASELINE    rollouts of the base policy, greedy answers (advantage.center=static|greedy)
  *   INJECT      stored trajectories where the reference policy fails (advantage.acc0=inject)
  *   PROBE       exact KL to the reference and back          (at evaluation cadence)
@@ -47,9 +49,12 @@ enum ebb_stage {
 	STAGE_TREES_DRAWN,
 	STAGE_EVAL_DONE,
 	STAGE_RENEW,
+	STAGE_COPY,
 	STAGE_REFRESH,
 	STAGE_DRAW,
+	STAGE_DEAL,
 	STAGE_DRAWN,
+	STAGE_JUDGED,
 	STAGE_STATIC_DONE,
 	STAGE_GREEDY,
 	STAGE_GREEDY_DONE,
@@ -103,6 +108,7 @@ struct ebb_trial {
 
 	struct ebb_store carry; /* kept groups beyond the batch, dynamic.surplus=carry */
 	struct ebb_store fresh, batch, reference, greedy;
+	struct ebb_store hand; /* one policy's responses before they are dealt, preference.data   */
 	struct ebb_store eval, eval_greedy;
 	struct ebb_store trees; /* of the probe of IB-Score                                    */
 	struct ebb_store shift; /* probe states of the entropy change: one row a question     */
@@ -172,6 +178,12 @@ struct ebb_draw ebb_trial_draw(const struct ebb_trial *t, enum ebb_stream stream
 enum ebb_policy ebb_trial_sampler(const struct ebb_trial *t);
 enum ebb_policy ebb_trial_static(const struct ebb_trial *t);
 enum ebb_policy ebb_trial_critic(const struct ebb_trial *t);
+/* The policy that draws responses, whoever it is; did another one than the trained one draw, by
+ * preference.refresh or preference.data; weight copies that it takes beyond the built-in ones
+ * (behaviour.c). */
+enum ebb_policy ebb_trial_behaviour(const struct ebb_trial *t);
+bool ebb_trial_off_policy(const struct ebb_trial *t);
+int ebb_trial_behaviours(const struct ebb_trial *t);
 bool ebb_trial_evaluates(const struct ebb_trial *t);
 /* The entropy of this step against those before: exploded, collapsed, lost (marks.c). */
 void ebb_trial_mark(struct ebb_trial *t);
@@ -222,10 +234,13 @@ EBB_STAGE(eval_greedy);
 EBB_STAGE(eval_done);
 EBB_STAGE(trees); /* grow.c */
 EBB_STAGE(trees_drawn);
+EBB_STAGE(copy); /* behaviour.c */
+EBB_STAGE(deal);
 EBB_STAGE(renew); /* collect.c */
 EBB_STAGE(refresh);
 EBB_STAGE(draw);
 EBB_STAGE(drawn);
+EBB_STAGE(judged);
 EBB_STAGE(static_done);
 EBB_STAGE(greedy);
 EBB_STAGE(greedy_done);

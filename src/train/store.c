@@ -107,6 +107,14 @@ static void judge_row(struct ebb_store *s, const struct ebb_lab *lab, int row,
 		d.slot = (uint32_t)group;
 		d.sample += (uint32_t)(row % s->G);
 		s->reward[row] = ebb_uniform(&d, 0) < o->reward.random_p;
+	} else if (o->task.noise > 0.0) {
+		struct ebb_draw d = *draw;
+
+		d.stream = EBB_STREAM_NOISE;
+		d.slot = (uint32_t)group;
+		d.sample += (uint32_t)(row % s->G);
+		if (ebb_uniform(&d, 0) < o->task.noise)
+			s->reward[row] = 1.0 - s->reward[row];
 	}
 	s->group[row] = group;
 	s->injected[row] = false;
@@ -147,6 +155,7 @@ struct ebb_batch ebb_store_batch(struct ebb_store *s, const struct ebb_needs *ne
 		.roll = needs->old_pass ? s->sampler_logp : NULL,
 		.entropy = s->entropy,
 		.ref = needs->ref_logp ? s->ref : NULL,
+		.label = s->logp,
 		.info = needs->answer ? s->info : NULL,
 		.injected = s->injected,
 		.baseline = needs->reference_samples || needs->greedy ? s->baseline : NULL,

@@ -20,7 +20,7 @@ struct ebb_store {
 	int *length;                   /* response tokens, end mark included        (rows)       */
 	bool *truncated;               /*                                           (rows)       */
 	struct ebb_verdict *verdict;   /*                                  (rows)       */
-	double *reward;                /* in [0,1]: verifier's or random            (rows)       */
+	double *reward;                /* in [0,1]: verifier's, as task.noise leaves it, or random (rows) */
 	double *shaped;                /*                                           (rows)       */
 	double *info;                  /* rho of EI 4.6                             (rows)       */
 	double *logp;                  /* sampler's, at tau                         (rows, T)    */
@@ -43,7 +43,7 @@ void ebb_store_register(struct ebb_store *s, struct ebb_arena *arena, int capaci
 void ebb_store_copy(struct ebb_store *to, int i, const struct ebb_store *from, int j);
 
 /* After decoding: put prompt and response side by side, judge, fill mask, group and ends of steps.
- * draw gives the coordinates of random rewards. */
+ * draw gives the coordinates of random rewards and of the verifier's errors. */
 void ebb_store_judge(struct ebb_store *s, const struct ebb_lab *lab, int first_group, int n_groups,
 		     const struct ebb_draw *draw);
 /* The same for samples first .. end-1 of every group. */

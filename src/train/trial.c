@@ -126,9 +126,11 @@ enum ebb_policy ebb_trial_sampler(const struct ebb_trial *t)
 	return EBB_POLICY_RING + (int)(t->step % t->o->sample.stale);
 }
 
-static int ring(const struct ebb_trial *t)
+/* Copies that draw: of the ring, or of preferences; an options check lets only one of them be. */
+static int others(const struct ebb_trial *t)
 {
-	return t->o->sample.mismatch == EBB_MISMATCH_STALE ? (int)t->o->sample.stale : 0;
+	return t->o->sample.mismatch == EBB_MISMATCH_STALE ? (int)t->o->sample.stale
+							   : ebb_trial_behaviours(t);
 }
 
 static bool refreshes(const struct ebb_trial *t)
@@ -138,12 +140,12 @@ static bool refreshes(const struct ebb_trial *t)
 
 enum ebb_policy ebb_trial_static(const struct ebb_trial *t)
 {
-	return refreshes(t) ? EBB_POLICY_RING + ring(t) : EBB_POLICY_BASE;
+	return refreshes(t) ? EBB_POLICY_RING + others(t) : EBB_POLICY_BASE;
 }
 
 enum ebb_policy ebb_trial_critic(const struct ebb_trial *t)
 {
-	return ebb_critic_separate(t) ? EBB_POLICY_RING + ring(t) + refreshes(t)
+	return ebb_critic_separate(t) ? EBB_POLICY_RING + others(t) + refreshes(t)
 				      : EBB_POLICY_CURRENT;
 }
 
@@ -183,6 +185,9 @@ struct ebb_batch ebb_trial_view(struct ebb_trial *t)
 		view.value_end = t->value_end;
 		view.target = t->target;
 	}
+	/* the probe of round 0 has the reference's log-probabilities where nobody asked for them */
+	if (t->needs.ref_logp || (t->probe && t->round == 1 && t->carried == 0))
+		view.start = t->batch.ref;
 	return view;
 }
 
@@ -209,9 +214,12 @@ static int (*const stage_of[N_STAGES])(struct ebb_trial *, struct ebb_err *) = {
 	[STAGE_TREES_DRAWN] = ebb_stage_trees_drawn,
 	[STAGE_EVAL_DONE] = ebb_stage_eval_done,
 	[STAGE_RENEW] = ebb_stage_renew,
+	[STAGE_COPY] = ebb_stage_copy,
 	[STAGE_REFRESH] = ebb_stage_refresh,
 	[STAGE_DRAW] = ebb_stage_draw,
+	[STAGE_DEAL] = ebb_stage_deal,
 	[STAGE_DRAWN] = ebb_stage_drawn,
+	[STAGE_JUDGED] = ebb_stage_judged,
 	[STAGE_STATIC_DONE] = ebb_stage_static_done,
 	[STAGE_GREEDY] = ebb_stage_greedy,
 	[STAGE_GREEDY_DONE] = ebb_stage_greedy_done,
@@ -268,14 +276,15 @@ enum ebb_status ebb_trial_status(const struct ebb_trial *t, int64_t *step, const
 
 bool ebb_trial_policy_moves(const struct ebb_trial *t, int policy)
 {
-	return policy == EBB_POLICY_CURRENT || policy >= EBB_POLICY_RING ||
+	return policy == EBB_POLICY_CURRENT ||
+	       policy >= EBB_POLICY_RING + ebb_data_count(t->o) ||
 	       (policy == EBB_POLICY_REFERENCE && t->o->ref.every > 0) ||
 	       (policy == EBB_POLICY_START && t->needs.old_kl);
 }
 
 int ebb_trial_policies(const struct ebb_trial *t)
 {
-	return EBB_POLICY_RING + ring(t) + refreshes(t) + ebb_critic_separate(t);
+	return EBB_POLICY_RING + others(t) + refreshes(t) + ebb_critic_separate(t);
 }
 
 static void register_scratch(struct ebb_trial *t, int groups, int G, int P, int T)
@@ -361,6 +370,7 @@ int ebb_trial_open(struct ebb_trial **out, struct ebb_lab *lab, struct ebb_watch
 	ebb_store_register(&t->batch, &t->arena, groups, G, P, T);
 	ebb_store_register(&t->carry, &t->arena,
 			   o->dynamic.surplus == EBB_SURPLUS_CARRY ? groups : 0, G, P, T);
+	ebb_store_register(&t->hand, &t->arena, ebb_data_count(o) ? groups : 0, G, P, T);
 	ebb_store_register(&t->reference, &t->arena, t->needs.reference_samples ? groups : 0,
 			   t->needs.reference_samples, P, T);
 	ebb_store_register(&t->greedy, &t->arena, t->needs.greedy ? groups : 0, 1, P, T);

@@ -17,8 +17,9 @@ enum ebb_policy {
 	EBB_POLICY_BASE,      /* as pretraining left it                                     */
 	EBB_POLICY_REFERENCE, /* of the KL penalty; the base until ref.every renews it      */
 	EBB_POLICY_START,     /* as at the start of the step, for covariance.penalty=full   */
-	EBB_POLICY_RING,      /* + i: past policies of sample.mismatch=stale; then, where the
-			       * options ask for them, the policy behind static baselines
+	EBB_POLICY_RING,      /* + i: past policies of sample.mismatch=stale, or the one of
+			       * preference.refresh, or those of preference.data; then, where
+			       * the options ask for them, the policy behind static baselines
 			       * (advantage.refresh) and a separate critic                 */
 };
 

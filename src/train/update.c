@@ -114,7 +114,9 @@ static int snapshot_write(struct ebb_trial *t, struct ebb_err *err)
 {
 	const struct ebb_store *s = &t->batch;
 	int rows = s->capacity * s->G, width = s->P + s->T;
-	const double *source[4] = {s->logp, s->entropy, s->advantage, t->value_drawn};
+	/* where another policy drew, the entropy is the trained one's and so is this */
+	const double *logp = ebb_trial_off_policy(t) ? s->old : s->logp;
+	const double *source[4] = {logp, s->entropy, s->advantage, t->value_drawn};
 	const enum ebb_array_field field[4] = {EBB_FIELD_SNAP_LOGP, EBB_FIELD_SNAP_ENTROPY,
 					       EBB_FIELD_SNAP_ADVANTAGE, EBB_FIELD_SNAP_VALUE};
 	double step = (double)t->step;
@@ -374,6 +376,7 @@ int ebb_update_begin(struct ebb_trial *t, struct ebb_err *err)
 										     : NULL,
 				       .mark = snapshot_due(t) ? t->mark : NULL,
 				       .select = ebb_trial_draw(t, EBB_STREAM_SELECT),
+				       .pair = ebb_trial_draw(t, EBB_STREAM_PAIR),
 				       .private_ = t->mb.private_};
 	fill_rows(t);
 	return ebb_weigh_begin(&t->mb, err);
@@ -391,6 +394,7 @@ int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
 		next_update(t);
 		return rc < 0 ? rc : NEXT;
 	}
+	t->mb.pair.round = 0; /* one pair a group and step, whatever the updates */
 	t->mb.select.round = (uint32_t)(t->epoch * t->o->train.minibatches + t->minibatch);
 	if (t->needs.batch_scope)
 		return ask_selection(t);
@@ -398,7 +402,7 @@ int ebb_stage_update(struct ebb_trial *t, struct ebb_err *err)
 	return WORK;
 }
 
-/* Every token's log-probability is known: choose, then train. */
+/* Every token's log-probability is known: choose tokens or pairs, then train. */
 int ebb_stage_select(struct ebb_trial *t, struct ebb_err *err)
 {
 	(void)err;
@@ -422,9 +426,10 @@ int ebb_stage_updated(struct ebb_trial *t, struct ebb_err *err)
 		snapshot_update(t);
 	if (!t->measured) { /* exactly on-policy: no update of this step came before */
 		t->measured = true;
-		t->reading.metric[EBB_M_RATIO_MAX_DEV] =
-			ebb_measure_ratio_dev(&t->batch, t->carried * t->batch.G, t->member,
-					      t->mb.n, t->logp, t->mb.stride);
+		if (!ebb_trial_off_policy(t)) /* else sampler and trainer are two policies */
+			t->reading.metric[EBB_M_RATIO_MAX_DEV] =
+				ebb_measure_ratio_dev(&t->batch, t->carried * t->batch.G, t->member,
+						      t->mb.n, t->logp, t->mb.stride);
 		ebb_measure_logits(t->row, t->mb.n, t->mb.stride, t->moment,
 				   t->lab->task->vocabulary, t->entropy, &t->reading);
 	}
@@ -458,6 +463,7 @@ int ebb_stage_updated(struct ebb_trial *t, struct ebb_err *err)
 		m[EBB_M_CRITIC_CLIP] = w.value_clip;
 	}
 	m[EBB_M_RATIO_INJECTED] = w.ratio_injected;
+	ebb_measure_pairs(&w.pair, &t->update_reading);
 	m[EBB_M_UPDATE_SKIPPED] = 0;
 	if (!isfinite(w.loss) || !isfinite(t->request.grad_norm))
 		return ebb_update_fail(t,

@@ -117,3 +117,34 @@ Test(branch, from_a_run_at_work)
 	says("no state of this step was kept");
 	stop(pid, SIGKILL);
 }
+
+/* preference.data: several policies by label, blanks in one, told in the record by their ids. */
+Test(branch, preferences_learn_from_other_trials)
+{
+	char id[2][EBB_ID_MAX];
+
+	run("run algorithm=grpo alpha=0,0.01 seeds=1 " SHORT "--out src");
+	id_of("src", "grpo alpha=0", "100", id[0]);
+	id_of("src", "grpo alpha=0.01", "100", id[1]);
+	run("run algorithm=ppl preference.data='src/grpo alpha=0@2 src/grpo alpha=0.01@4' "
+	    "seeds=1 " SHORT "--out dst");
+	if (system("command -v h5dump >/dev/null 2>&1") == 0) {
+		char trial[EBB_ID_MAX], *line, *want;
+
+		id_of("dst", "ppl", "100", trial);
+		line = ebb_xprintf("h5dump -a /options/preference/data dst/trials/%s.h5 >out",
+				   trial);
+		want = ebb_xprintf("\"src/%s@2 src/%s@4\"", id[0], id[1]);
+		cr_assert_eq(shell(line), 0);
+		read_out();
+		says(want);
+		free(want);
+		free(line);
+	}
+	run("verify dst");
+	cr_assert_eq(ebb("run algorithm=ppl preference.data='src/grpo alpha=0@2 src/grpp@4' "
+			 "seeds=1 " SHORT "--out dst"),
+		     2);
+	says("preference.data");
+	says("no arm and no trial 'grpp'");
+}

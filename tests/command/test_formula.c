@@ -10,6 +10,9 @@ static const struct ebb_catalog none = {0};
 
 #define LIMIT 14
 
+#define ON_PAIRS  "loss.policy=preference "
+#define ON_REGRET ON_PAIRS "preference.method=ppl "
+
 static void set(struct ebb_options *o, const char *settings)
 {
 	struct ebb_err err = EBB_ERR_INIT;
@@ -145,6 +148,21 @@ Test(unit, lines)
 		{"overlong.mode=soft", "overlong", "no effect", ""},
 		{"dynamic.on=correct", "groups", "up to 4 times in all, until 16 groups", "part 2"},
 		{"reward.scale=plus_minus_one", "reward", "r_i = 2 c_i - 1", "PG 3.2"},
+		{"task.noise=0.3", "reward", "one less it with probability 0.3", ""},
+		{ON_PAIRS, "loss", "L = mean_cr[ ln(1 + exp(-x_cr)) ]", ""},
+		{ON_PAIRS "preference.smoothing=0.1", "loss",
+		 "0.9 ln(1 + exp(-x_cr)) + 0.1 ln(1 + exp(x_cr))", ""},
+		{ON_PAIRS "preference.sft=1", "loss", "- 1 (1/n_c) sum_t logp_ct ]", ""},
+		{ON_PAIRS, "score", "x_cr = S_c - S_r; S_i = 0.1 sum_t (logp_it - ref_it)",
+		 "EI 8.1 dpo"},
+		{ON_PAIRS "preference.method=cpl preference.lambda=0.5", "score",
+		 "x_cr = S_c - 0.5 S_r; S_i = 0.1 sum_t logp_it", "cpl"},
+		{ON_REGRET, "score", "0.1 sum_t [ logp_it - sum_{v > t} (mu_iv - logp_iv) ]",
+		 "ppl"},
+		{ON_REGRET "preference.norm=suffix_mean preference.suffix=include_current "
+			   "preference.c_ref=1 preference.label=dirac",
+		 "score", "0.1 mean_t [ logp_it - 1 ref_it - mean_{v >= t} (-logp_iv) ]", ""},
+		{ON_PAIRS "preference.refresh=0", "pairs", "drawn by the base policy", "EI 8.4"},
 	};
 
 	for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
@@ -179,6 +197,18 @@ Test(unit, what_is_switched_off_is_left_out)
 	cr_expect_str_eq(plain, off);
 	free(plain);
 	free(off);
+}
+
+/* No line of a term that preferences do not have. */
+Test(unit, pairs_have_no_advantage_and_no_ratio)
+{
+	static const char *const want[] = {"loss", "reward", "pairs", "score"};
+	struct ebb_page page = page_of(ON_PAIRS "tis.kind=token-trunc info.coef=0.1");
+
+	cr_assert_eq(page.n, 4);
+	for (int i = 0; i < page.n; i++)
+		cr_assert_str_eq(page.line[i].name, want[i]);
+	ebb_page_release(&page);
 }
 
 /* Carried groups are older than the weights, so one update a step is off-policy all the same. */
@@ -249,7 +279,6 @@ Test(unit, every_option_of_the_loss_changes_the_text)
 		 {"zero", "raw"}},
 		{"", "advantage.discount", {"1", "0.9"}},
 		{"advantage.center=static", "advantage.reference_samples", {"16", "5"}},
-		{"", "loss.policy", {"clip", "reinforce", "clip_cov", "kl_cov", "none", "cispo"}},
 		{"loss.policy=cispo", "clip.low", {"0.2", "0.1", "1"}},
 		{"loss.policy=cispo", "clip.high", {"0.2", "0.28", "inf"}},
 		{"", "token.mask", {"all", "top_entropy", "positive", "negative"}},
@@ -270,6 +299,31 @@ Test(unit, every_option_of_the_loss_changes_the_text)
 		{ON_CRITIC, "critic.target", {"gae_return", "td0"}},
 		{ON_CRITIC "critic.model=separate", "critic.lr", {"1e-3", "1e-4"}},
 		{ON_CRITIC, "critic.bootstrap", {"zero", "value"}},
+		{"",
+		 "loss.policy",
+		 {"clip", "reinforce", "clip_cov", "kl_cov", "preference", "none", "cispo"}},
+		{ON_PAIRS, "preference.method", {"dpo", "cpl", "ppl", "repo"}},
+		{ON_PAIRS, "preference.beta", {"0.1", "0.2"}},
+		{ON_REGRET, "preference.alpha", {"0.1", "1"}},
+		{ON_PAIRS, "preference.lambda", {"0.5", "1"}},
+		{ON_REGRET, "preference.discount", {"1", "0.9"}},
+		{ON_REGRET "preference.norm=suffix_mean", "preference.discount", {"1", "0.9"}},
+		{ON_REGRET, "preference.norm", {"sum", "suffix_mean"}},
+		{ON_REGRET, "preference.suffix", {"future_only", "include_current"}},
+		{ON_REGRET, "preference.label", {"stored", "dirac", "ref"}},
+		{ON_REGRET, "preference.c_ref", {"0", "0.5", "1"}},
+		{ON_PAIRS, "preference.sft", {"0", "0.5", "1"}},
+		{ON_PAIRS, "preference.smoothing", {"0", "0.1"}},
+		{ON_PAIRS, "preference.pairing", {"one_random", "all", "hardest"}},
+		{ON_PAIRS, "preference.refresh", {"1", "0", "5"}},
+		{ON_PAIRS, "ref.every", {"0", "10"}},
+		{ON_PAIRS "ref.every=10", "ref.mix", {"1", "0.5"}},
+		{ON_PAIRS, "preference.data", {"", "run/arm@3"}},
+		{ON_PAIRS "kl.place=loss",
+		 "loss.aggregate",
+		 {"token-mean", "group-mean-token-mean", "seq-mean-token-mean",
+		  "seq-mean-token-sum", "seq-mean-token-sum-norm", "token-sum-norm"}},
+		{"", "task.noise", {"0", "0.1", "0.2"}},
 		{ON_SELECTION, "covariance.fraction", {"0.01", "0.02"}},
 		{ON_SELECTION, "covariance.low", {"1", "2"}},
 		{ON_SELECTION, "covariance.high", {"5", "6"}},

@@ -190,10 +190,28 @@ KILLED(cov_pool, "loss.policy=kl_cov covariance.fraction=0.05 covariance.scope=r
 KILLED(cov_full, "loss.policy=kl_cov covariance.fraction=0.2 covariance.penalty=full train.epochs=2")
 KILLED(entropy_score, "entropy.coef=0.05 entropy.grad=direct_plus_score gamma.kind=linear token.mask=top_entropy token.fraction=0.5 eval.cadence=1")
 KILLED(exploded, "train.steps=30 entropy.coef=5 train.lr=0.02 entropy.guard=stop loss.policy=cispo eval.cadence=10")
+KILLED(preference, "loss.policy=preference preference.method=dpo train.epochs=2 task.noise=0.1")
+KILLED(preference_copy, "loss.policy=preference preference.method=ppl preference.refresh=2 "
+			"preference.pairing=all train.steps=5")
 KILLED(information, "info.coef=0.1 info.norm=gain_mean entropy.coef=0.01 gamma.kind=linear")
 KILLED(tree, "tree.sampler=ib tree.b0=2 tree.rounds=4 advantage.center=tree kl.place=loss ib.probe=4")
 KILLED(tree_carry, "tree.sampler=random tree.b0=2 tree.rounds=3 tree.width=2 ib.shared=once dynamic.on=correct dynamic.surplus=carry")
 KILLED(sequence, "ratio.level=sequence clip.low=3e-4 clip.high=4e-4 task.preset=rare99")
+
+/* Policies of another trial draw; they are no part of the state and are read back. */
+Test(resume, killed_with_data_of_another_trial)
+{
+	struct ebb_options source = options_of("record.last=false");
+	char id[EBB_ID_MAX], *settings;
+
+	run_fully(&source, "source");
+	ebb_options_id(&source, ebb_task_catalog(), id);
+	settings = ebb_xprintf(
+		"loss.policy=preference preference.method=ppl preference.data=%s/source/%s@3", dir,
+		id);
+	survives_kills(settings, (unsigned)__LINE__);
+	free(settings);
+}
 
 Test(resume, killed_while_pretraining)
 {

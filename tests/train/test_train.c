@@ -304,6 +304,11 @@ Test(train, every_path_of_the_machine_runs)
 		"loss.policy=kl_cov covariance.scope=rollout_batch dynamic.on=shaped "
 		"dynamic.surplus=carry reward.source=random",
 		"overlong.mode=filter sample.max_tokens=6",
+		"loss.policy=preference preference.method=repo preference.c_ref=1 reward.source=random",
+		"loss.policy=preference preference.refresh=0 entropy.coef=0.01 kl.place=loss "
+		"kl.estimator=full reward.source=random",
+		"loss.policy=preference advantage.center=greedy advantage.scale=none "
+		"entropy.form=times_advantage entropy.coef=0.01 reward.source=random",
 		"task.name=countdown",
 		"model.qkv_bias=true model.qk_norm=true model.kv_heads=1 model.tied=false",
 		"task.preset=rare99 pretrain.from=main pretrain.steps=4 pretrain.warmup=0",
