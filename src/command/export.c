@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "analysis/names.h"
+#include "options/metrics.h"
 #include "base/file.h"
 #include "command/command.h"
 
@@ -164,11 +165,47 @@ static void choose_keys(struct ebb_export *e, const struct plan *p)
 	}
 }
 
+/* What a dataset of a trial is handed to. */
+typedef void (*visit_array)(struct ebb_export *e, const struct ebb_run *run, int arm, int seed,
+			    const char *metric, const struct ebb_array *a);
+
+static int one_array(const struct plan *p, struct ebb_export *e, visit_array visit,
+		     const struct ebb_run *run, int arm, int seed, const char *name,
+		     struct ebb_err *err)
+{
+	struct ebb_array a = {0};
+	int rc = ebb_run_read(run, arm, seed, name, &a, err);
+
+	/* tensors by name only */
+	if (rc == 0 && (p->n_metrics > 0 || a.rank == 1))
+		visit(e, run, arm, seed, name, &a);
+	ebb_array_release(&a);
+	return rc;
+}
+
+/* The wanted metrics that no dataset holds (options/metrics.h). */
+static int derived_arrays(const struct plan *p, struct ebb_export *e, visit_array visit,
+			  const struct ebb_run *run, int arm, int seed, struct ebb_err *err)
+{
+	int rc = 0;
+
+	for (int k = 0; k < p->n_metrics && rc == 0; k++) {
+		struct ebb_err local = EBB_ERR_INIT;
+
+		if (!ebb_metric_derived(p->metric[k], NULL, NULL))
+			continue;
+		rc = one_array(p, e, visit, run, arm, seed, p->metric[k], &local);
+		if (rc == EBB_ENOENT) /* fewer samples, other temperatures */
+			rc = 0;
+		if (rc < 0)
+			*err = local;
+	}
+	return rc;
+}
+
 /* Call visit for every wanted dataset of every wanted trial. Coordinates are columns, not metrics;
  * a trial without a dataset that was asked for has no rows of it. */
-static int each_array(const struct plan *p, struct ebb_export *e,
-		      void (*visit)(struct ebb_export *e, const struct ebb_run *run, int arm,
-				    int seed, const char *metric, const struct ebb_array *a),
+static int each_array(const struct plan *p, struct ebb_export *e, visit_array visit,
 		      struct ebb_err *err)
 {
 	int rc = 0;
@@ -184,21 +221,18 @@ static int each_array(const struct plan *p, struct ebb_export *e,
 				continue;
 			rc = ebb_run_names(run, arm, seed, &name, &n, err);
 			for (int i = 0; i < n; i++) {
-				struct ebb_array a = {0};
 				bool wanted =
 					p->n_metrics == 0 && strncmp(name[i], "axis/", 5) != 0;
 
 				for (int k = 0; k < p->n_metrics; k++)
 					wanted = wanted || strcmp(p->metric[k], name[i]) == 0;
 				if (rc == 0 && wanted)
-					rc = ebb_run_read(run, arm, seed, name[i], &a, err);
-				/* tensors by name only */
-				if (rc == 0 && wanted && (p->n_metrics > 0 || a.rank == 1))
-					visit(e, run, arm, seed, name[i], &a);
-				ebb_array_release(&a);
+					rc = one_array(p, e, visit, run, arm, seed, name[i], err);
 				free(name[i]);
 			}
 			free(name);
+			if (rc == 0)
+				rc = derived_arrays(p, e, visit, run, arm, seed, err);
 		}
 	}
 	return rc;

@@ -5,6 +5,8 @@
 #include <string.h>
 #include "base/near.h"
 #include "base/text.h"
+#include "options/metrics.h"
+#include "record/derived.h"
 #include "record/pack.h"
 #include "record/schema.h"
 #include "record/seal.h"
@@ -329,6 +331,8 @@ int ebb_run_read(const struct ebb_run *run, int arm, int seed, const char *name,
 	int rc;
 
 	*out = (struct ebb_array){0};
+	if (ebb_metric_derived(name, NULL, NULL))
+		return ebb_derived_read(run, arm, seed, name, out, err);
 	file = open_trial(&h5, run, arm, seed, &local);
 	if (file < 0) {
 		rc = local.code;
