@@ -28,6 +28,10 @@ enum ebb_stream {
 	EBB_STREAM_SELECT = 9,	      /* random choices inside an objective                 */
 	EBB_STREAM_BOOTSTRAP = 10,    /* resampling in the analysis                         */
 	EBB_STREAM_REFERENCE = 11,    /* rollouts of the base policy for static baselines   */
+	EBB_STREAM_CANDIDATE = 12,    /* questions that em.select chooses from: slot        */
+	EBB_STREAM_CANDIDATE_DECODE = 13, /* the base policy's responses to them            */
+	EBB_STREAM_CHAIN = 14,	      /* questions of the information I(q;r): slot          */
+	EBB_STREAM_CHAIN_DECODE = 15, /* their chains: step, slot                           */
 	EBB_STREAM_TEST = 255,
 };
 

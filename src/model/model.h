@@ -116,6 +116,7 @@ struct ebb_pass {
 	double *kl;             /* exact KL(pi || ref), needs ref        (n, stride)    */
 	double *logp_ref;       /* of the drawn token, needs ref         (n, stride)    */
 	double *moment;         /* mean and central moments 2..4 of raw logits (n, stride, 4) */
+	float *logits;          /* raw logits, (n, stride, V); null: not wanted                */
 	int64_t *histogram;     /* raw logits of the row's response tokens in each bin
 				 * (n, EBB_LOGIT_BINS)                                        */
 	const struct ebb_weights *ref; /* null: no reference                                   */

@@ -161,6 +161,13 @@ int ebb_lab_check(const struct ebb_options *o, struct ebb_err *err)
 				   "tokens: every response would be fined; lower it or raise "
 				   "sample.max_tokens",
 				   (long long)o->overlong.cache, ebb_lab_response_limit(o));
+	if (o->info.coef > 0.0 && o->info.condition == EBB_INFO_R_ONLY && task->n_cue == 0)
+		return ebb_err_set(
+			err, EBB_EINVAL,
+			"info.condition=r_only judges the answer after the chain alone, but "
+			"the answers of task.name=%s are whole responses and nothing would "
+			"come before them: take info.condition=q_and_r",
+			o->task.name);
 	if (ebb_branch_parse(o->pretrain.from, &branch))
 		return ebb_branch_check(&branch, err);
 	rc = stages_of(o, &stage, &n, err);
@@ -191,8 +198,7 @@ void ebb_weights_views(const struct ebb_weights *w, const char *prefix,
 int ebb_base_get(struct ebb_lab *lab, const char *base_dir, struct ebb_weights *w,
 		 struct ebb_watch *watch, struct ebb_err *err)
 {
-	struct ebb_tensor_view *view =
-		ebb_xcalloc((size_t)lab->layout.n_tensors, sizeof *view);
+	struct ebb_tensor_view *view = ebb_xcalloc((size_t)lab->layout.n_tensors, sizeof *view);
 	struct ebb_buf identity = EBB_BUF_INIT;
 	char *path = ebb_base_path(lab->o, base_dir), *lock_path = ebb_xprintf("%s.lock", path);
 	int n = lab->layout.n_tensors, lock = -1, rc;

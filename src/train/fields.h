@@ -24,6 +24,9 @@ enum ebb_array_field {
 	EBB_FIELD_SNAP_REWARD,    /* snapshot/reward       (R)                                    */
 	EBB_FIELD_SNAP_CLIP,      /* snapshot/clip         (R, T)     enum ebb_clip_mark          */
 	EBB_FIELD_SNAP_LOGITS,    /* snapshot/logit_histogram (bins)  shares                      */
+	/* the last ones are there only where eval.temperatures asks for them */
+	EBB_FIELD_TEMPERATURE, /* eval/temperature        (temperatures)                            */
+	EBB_FIELD_ACCURACY_AT, /* eval/accuracy_at_temperature (temperatures)                     */
 	EBB_N_ARRAY_FIELDS
 };
 

@@ -177,9 +177,17 @@ KILLED(reference, "kl.place=loss kl.estimator=full ref.every=2 ref.mix=0.5")
 KILLED(adaptive, "kl.place=reward kl.estimator=k1 kl.controller=adaptive kl.horizon=10")
 KILLED(baselines, "advantage.center=static advantage.reference_samples=2")
 KILLED(entropy_control, "entropy.control=bang_bang entropy.target=2 entropy.delta=0.01")
-KILLED(clip_cov, "loss.policy=clip_cov covariance.fraction=0.05 covariance.low=-10 covariance.high=10 train.epochs=2")
-KILLED(kl_cov, "loss.policy=kl_cov covariance.fraction=0.05 dynamic.on=correct dynamic.surplus=carry")
+KILLED(clip_cov, "loss.policy=clip_cov covariance.fraction=0.05 covariance.low=-10 "
+		 "covariance.high=10 train.epochs=2")
+KILLED(kl_cov,
+       "loss.policy=kl_cov covariance.fraction=0.05 dynamic.on=correct dynamic.surplus=carry")
 KILLED(information, "info.coef=0.1 info.norm=gain_mean entropy.coef=0.01 gamma.kind=linear")
+KILLED(clusters,
+       "reward.source=cluster dynamic.on=shaped dynamic.surplus=carry dynamic.max_rounds=3")
+KILLED(one_shot, "loss.policy=none entropy.form=minimise entropy.coef=1 em.temperature=0.5 "
+		 "em.select=pass_variance em.prompts=2 em.candidates=6 em.samples=3")
+KILLED(answers, "info.coef=0.1 info.grad=both info.condition=r_only em.prompts=1 eval.chains=4 "
+		"eval.temperatures=0.5")
 KILLED(sequence, "ratio.level=sequence clip.low=3e-4 clip.high=4e-4 task.preset=rare99")
 
 Test(resume, killed_while_pretraining)
