@@ -109,6 +109,26 @@ static int choose_arms(struct plan *p, const struct request *q, struct ebb_err *
 	return 0;
 }
 
+/* Can the metric be had from any finished trial? A derived one may ask for more samples than there are. */
+static bool has_metric(const struct ebb_run *run, const char *name)
+{
+	bool found = ebb_name_recorded(run, name);
+
+	if (!found || !ebb_metric_derived(name, NULL, NULL))
+		return found;
+	found = false;
+	for (int cell = 0; cell < run->n_arms * run->n_seeds && !found; cell++) {
+		struct ebb_array a = {0};
+		struct ebb_err ignored;
+
+		found = run->finished[cell] &&
+			ebb_run_read(run, cell / run->n_seeds, cell % run->n_seeds, name, &a,
+				     &ignored) == 0;
+		ebb_array_release(&a);
+	}
+	return found;
+}
+
 static int choose_metrics(struct plan *p, const struct request *q, struct ebb_err *err)
 {
 	p->metric = ebb_xcalloc((size_t)q->n_metrics + 1, sizeof *p->metric);
@@ -122,7 +142,7 @@ static int choose_metrics(struct plan *p, const struct request *q, struct ebb_er
 			if (ebb_name_metric(&p->run[r], q->metric[i], &name, &local) < 0)
 				continue;
 			known = true;
-			recorded = ebb_name_recorded(&p->run[r], name);
+			recorded = has_metric(&p->run[r], name);
 		}
 		if (!recorded) {
 			if (known)

@@ -44,15 +44,21 @@ static int pass_at(const struct ebb_array *outcome, int K, const char *name, str
 				   name, K, (long long)samples);
 	for (int64_t e = 0; e < out->dim[0]; e++) {
 		double sum = 0.0;
+		int asked = 0;
 
 		for (int64_t q = 0; q < questions; q++) {
-			int right = 0;
+			int right = 0, n = 0;
 
-			for (int64_t k = 0; k < samples; k++)
-				right += *u++ != 0.0;
-			sum += ebb_pass_at(right, (int)samples, K);
+			for (int64_t k = 0; k < samples; k++, u++) {
+				right += *u == 1.0;
+				n += !isnan(*u);
+			}
+			if (n >= K) {
+				sum += ebb_pass_at(right, n, K);
+				asked++;
+			}
 		}
-		out->value[e] = sum / (double)questions;
+		out->value[e] = asked > 0 ? sum / asked : (double)NAN;
 	}
 	return 0;
 }

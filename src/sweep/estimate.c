@@ -32,8 +32,13 @@ static double trial_flops(const struct ebb_lab *lab)
 		2 +
 		(o->eval.cadence > 0 ? floor((double)o->train.steps / (double)o->eval.cadence) : 0);
 	double tokens = (double)o->train.steps * rows * width * (1 + 3 * (double)o->train.epochs);
+	double temperature[EBB_TEMPERATURES_MAX];
+	const int sets = 1 + ebb_temperatures(o, temperature, NULL);
 
-	tokens += evals * (double)(o->eval.questions * (o->eval.samples + 1)) * width;
+	tokens += evals * (double)(o->eval.questions * (o->eval.samples * sets + 1)) * width;
+	tokens += evals * (double)(o->eval.chains * o->eval.chains) * width;
+	if (o->em.select != EBB_EM_NONE)
+		tokens += (double)(o->em.candidates * o->em.samples) * width;
 	return tokens * forward_flops(lab);
 }
 
