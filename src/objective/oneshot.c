@@ -1,16 +1,9 @@
 #include "objective/oneshot.h"
 
+/* rate (1 - rate) as one quotient, so that equal variances are equal numbers. */
 double ebb_pass_variance(int successes, int k)
 {
-	const double rate = (double)successes / (double)k;
-
-	return rate * (1.0 - rate);
-}
-
-/* c (k - c) orders as the variance does, without rounding: ties are exact. */
-static long product(int successes, int k)
-{
-	return (long)successes * (k - successes);
+	return (double)((long)successes * (k - successes)) / ((double)k * k);
 }
 
 void ebb_pass_select(const int *successes, int candidates, int k, int n, int *chosen)
@@ -19,12 +12,13 @@ void ebb_pass_select(const int *successes, int candidates, int k, int n, int *ch
 
 	/* a candidate is chosen when fewer than n others come before it */
 	for (int i = 0; i < candidates && taken < n; i++) {
+		const double mine = ebb_pass_variance(successes[i], k);
 		int before = 0;
 
 		for (int j = 0; j < candidates; j++) {
-			const long a = product(successes[j], k), b = product(successes[i], k);
+			const double other = ebb_pass_variance(successes[j], k);
 
-			before += a > b || (a == b && j < i);
+			before += other > mine || (other == mine && j < i);
 		}
 		if (before < n)
 			chosen[taken++] = i;
