@@ -74,7 +74,7 @@ static bool offer(void *ctx, const char *name)
 
 bool ebb_name_recorded(const struct ebb_run *run, const char *name)
 {
-	struct wanted w = {name, NULL, false};
+	struct wanted w = {ebb_metric_dataset(name), NULL, false};
 
 	each_name(run, match, &w);
 	free(w.found);

@@ -34,6 +34,10 @@ enum ebb_stream {
 	EBB_STREAM_TREE_PROBE = 15,   /* tokens of the probe's trees, as DECODE             */
 	EBB_STREAM_NOISE = 16,	      /* errors of the verifier: step, round, slot, sample    */
 	EBB_STREAM_PAIR = 17,	      /* pairs of a group: step, slot = group of the batch    */
+	EBB_STREAM_CANDIDATE = 18,    /* questions that em.select chooses from: slot        */
+	EBB_STREAM_CANDIDATE_DECODE = 19, /* the base policy's responses to them            */
+	EBB_STREAM_CHAIN = 20,	      /* questions of the information I(q;r): slot          */
+	EBB_STREAM_CHAIN_DECODE = 21, /* their chains: step, slot                           */
 	EBB_STREAM_TEST = 255,
 };
 

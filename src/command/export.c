@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "analysis/names.h"
+#include "options/metrics.h"
 #include "base/file.h"
 #include "command/command.h"
 
@@ -108,6 +109,26 @@ static int choose_arms(struct plan *p, const struct request *q, struct ebb_err *
 	return 0;
 }
 
+/* Can the metric be had from any finished trial? A derived one may ask for more samples than there are. */
+static bool has_metric(const struct ebb_run *run, const char *name)
+{
+	bool found = ebb_name_recorded(run, name);
+
+	if (!found || !ebb_metric_derived(name, NULL, NULL))
+		return found;
+	found = false;
+	for (int cell = 0; cell < run->n_arms * run->n_seeds && !found; cell++) {
+		struct ebb_array a = {0};
+		struct ebb_err ignored;
+
+		found = run->finished[cell] &&
+			ebb_run_read(run, cell / run->n_seeds, cell % run->n_seeds, name, &a,
+				     &ignored) == 0;
+		ebb_array_release(&a);
+	}
+	return found;
+}
+
 static int choose_metrics(struct plan *p, const struct request *q, struct ebb_err *err)
 {
 	p->metric = ebb_xcalloc((size_t)q->n_metrics + 1, sizeof *p->metric);
@@ -121,7 +142,7 @@ static int choose_metrics(struct plan *p, const struct request *q, struct ebb_er
 			if (ebb_name_metric(&p->run[r], q->metric[i], &name, &local) < 0)
 				continue;
 			known = true;
-			recorded = ebb_name_recorded(&p->run[r], name);
+			recorded = has_metric(&p->run[r], name);
 		}
 		if (!recorded) {
 			if (known)
@@ -164,11 +185,47 @@ static void choose_keys(struct ebb_export *e, const struct plan *p)
 	}
 }
 
+/* What a dataset of a trial is handed to. */
+typedef void (*visit_array)(struct ebb_export *e, const struct ebb_run *run, int arm, int seed,
+			    const char *metric, const struct ebb_array *a);
+
+static int one_array(const struct plan *p, struct ebb_export *e, visit_array visit,
+		     const struct ebb_run *run, int arm, int seed, const char *name,
+		     struct ebb_err *err)
+{
+	struct ebb_array a = {0};
+	int rc = ebb_run_read(run, arm, seed, name, &a, err);
+
+	/* tensors by name only */
+	if (rc == 0 && (p->n_metrics > 0 || a.rank == 1))
+		visit(e, run, arm, seed, name, &a);
+	ebb_array_release(&a);
+	return rc;
+}
+
+/* The wanted metrics that no dataset holds (options/metrics.h). */
+static int derived_arrays(const struct plan *p, struct ebb_export *e, visit_array visit,
+			  const struct ebb_run *run, int arm, int seed, struct ebb_err *err)
+{
+	int rc = 0;
+
+	for (int k = 0; k < p->n_metrics && rc == 0; k++) {
+		struct ebb_err local = EBB_ERR_INIT;
+
+		if (!ebb_metric_derived(p->metric[k], NULL, NULL))
+			continue;
+		rc = one_array(p, e, visit, run, arm, seed, p->metric[k], &local);
+		if (rc == EBB_ENOENT) /* fewer samples, other temperatures */
+			rc = 0;
+		if (rc < 0)
+			*err = local;
+	}
+	return rc;
+}
+
 /* Call visit for every wanted dataset of every wanted trial. Coordinates are columns, not metrics;
  * a trial without a dataset that was asked for has no rows of it. */
-static int each_array(const struct plan *p, struct ebb_export *e,
-		      void (*visit)(struct ebb_export *e, const struct ebb_run *run, int arm,
-				    int seed, const char *metric, const struct ebb_array *a),
+static int each_array(const struct plan *p, struct ebb_export *e, visit_array visit,
 		      struct ebb_err *err)
 {
 	int rc = 0;
@@ -184,21 +241,18 @@ static int each_array(const struct plan *p, struct ebb_export *e,
 				continue;
 			rc = ebb_run_names(run, arm, seed, &name, &n, err);
 			for (int i = 0; i < n; i++) {
-				struct ebb_array a = {0};
 				bool wanted =
 					p->n_metrics == 0 && strncmp(name[i], "axis/", 5) != 0;
 
 				for (int k = 0; k < p->n_metrics; k++)
 					wanted = wanted || strcmp(p->metric[k], name[i]) == 0;
 				if (rc == 0 && wanted)
-					rc = ebb_run_read(run, arm, seed, name[i], &a, err);
-				/* tensors by name only */
-				if (rc == 0 && wanted && (p->n_metrics > 0 || a.rank == 1))
-					visit(e, run, arm, seed, name[i], &a);
-				ebb_array_release(&a);
+					rc = one_array(p, e, visit, run, arm, seed, name[i], err);
 				free(name[i]);
 			}
 			free(name);
+			if (rc == 0)
+				rc = derived_arrays(p, e, visit, run, arm, seed, err);
 		}
 	}
 	return rc;

@@ -106,6 +106,8 @@ static void say_loss(struct ebb_formula *s)
 		    o->entropy.form == EBB_FORM_TIMES_ADVANTAGE ? "A_it " : "",
 		    o->gamma.kind == EBB_GAMMA_NONE ? "" : "gamma_t ");
 	}
+	if (o->info.coef > 0 && o->info.grad != EBB_INFO_REWARD)
+		SAY(s, " - %.10g mean_i u_i", o->info.coef);
 	ebb_formula_put(s, "loss");
 }
 
@@ -370,7 +372,11 @@ static void say_entropy(struct ebb_formula *s)
 
 	if (!ebb_weighs_entropy(o))
 		return;
-	SAY(s, "H_it: exact entropy of the next-token distribution, nats; ");
+	SAY(s, "H_it: exact entropy of the next-token distribution%s",
+	    o->em.mask == EBB_EM_REFERENCE ? " after token t" : "");
+	if (o->em.temperature > 0)
+		SAY(s, " at temperature %.10g", o->em.temperature);
+	SAY(s, ", nats; ");
 	if (o->entropy.aggregate == EBB_ENTROPY_LOSS) {
 		SAY(s, "e_it = w_it");
 	} else if (o->entropy.aggregate == EBB_ENTROPY_TOKEN_MEAN) {

@@ -7,17 +7,54 @@ static void say_source(struct ebb_formula *s)
 {
 	const struct ebb_options *o = s->o;
 	const bool wide = o->reward.scale == EBB_REWARD_PLUS_MINUS_ONE;
+	static const char *const paid[] = {
+		[EBB_CLUSTER_FREQ] = "p_i",
+		[EBB_CLUSTER_TRL_MATH] =
+			"p_i; 0 without an answer, and in groups where no two agree",
+		[EBB_CLUSTER_NATURAL] =
+			"p_i; -0.5 without an answer; 0 in groups with every p below 0.2",
+		[EBB_CLUSTER_VOTING] = "1 where p_i is the largest of the group, else 0"};
 
 	SAY(s, "r_i = %s", wide ? "2 c_i - 1; c_i: " : "");
 	if (o->reward.source == EBB_REWARD_RANDOM)
 		SAY(s, "1 with probability %.10g, else 0, whatever the response",
 		    o->reward.random_p);
+	else if (o->reward.source == EBB_REWARD_CLUSTER)
+		SAY(s, "%s", paid[o->cluster.reward]);
 	else
 		SAY(s, "the verifier's reward, 0 to 1");
 	if (o->task.noise > 0 && o->reward.source == EBB_REWARD_VERIFIER)
 		SAY(s, ", one less it with probability %.10g", o->task.noise);
-	CITE(s, "PG 3.2");
+	if (o->reward.source == EBB_REWARD_CLUSTER) {
+		CITE(s, "EI 6.3 ");
+		ebb_formula_cite(s, "cluster.reward");
+	} else {
+		CITE(s, "PG 3.2");
+	}
 	ebb_formula_put(s, "reward");
+}
+
+/* What a cluster is, and which groups are trained on. */
+static void say_clusters(struct ebb_formula *s)
+{
+	const struct ebb_options *o = s->o;
+
+	if (o->reward.source != EBB_REWARD_CLUSTER)
+		return;
+	SAY(s, "p_i: share of the group in the cluster of response i's answer; ");
+	if (o->cluster.rule == EBB_CLUSTER_FIRST_REPRESENTATIVE)
+		SAY(s, "an answer joins the first cluster whose first member it equals; ");
+	else
+		SAY(s,
+		    "the first member of each cluster claims all later answers it equals, the last "
+		    "claim stands; ");
+	SAY(s, "responses without an answer are %s\n",
+	    o->cluster.empty == EBB_CLUSTER_JOINT ? "one cluster" : "a cluster each");
+	SAY(s, "A_i = 0 in groups with SE / ln G outside (%.10g, %.10g); SE = -sum_c p_c ln p_c",
+	    o->cluster.low, o->cluster.high);
+	CITE(s, "EI 6.1, 6.2 ");
+	ebb_formula_cite(s, "cluster.rule");
+	ebb_formula_put(s, "clusters");
 }
 
 static void say_truncated(struct ebb_formula *s)
@@ -60,11 +97,33 @@ static void say_overlong(struct ebb_formula *s)
 void ebb_formula_reward(struct ebb_formula *s)
 {
 	say_source(s);
+	say_clusters(s);
 	say_truncated(s);
 	say_overlong(s);
 }
 
 /* ---- group: dynamic sampling ---- */
+
+/* em.prompts: what every rollout batch asks. */
+static void say_prompts(struct ebb_formula *s)
+{
+	const struct ebb_options *o = s->o;
+
+	if (o->em.prompts == 0)
+		return;
+	SAY(s, "every rollout batch repeats the same %" PRId64 " of ", o->em.prompts);
+	if (o->em.select == EBB_EM_NONE)
+		SAY(s, "the task's prompts, the first drawn");
+	else
+		SAY(s,
+		    "%" PRId64
+		    " prompts: those with the largest variance of the verifier's verdict "
+		    "over %" PRId64 " responses of the base policy",
+		    o->em.candidates, o->em.samples);
+	CITE(s, "EI 7.3 ");
+	ebb_formula_cite(s, "em.select");
+	ebb_formula_put(s, "prompts");
+}
 
 void ebb_formula_group(struct ebb_formula *s)
 {
@@ -74,21 +133,26 @@ void ebb_formula_group(struct ebb_formula *s)
 		[EBB_DYNAMIC_CORRECT] = "the verifier's rewards differ",
 		[EBB_DYNAMIC_SHAPED] = "r_i differ",
 		[EBB_DYNAMIC_TOTAL] = "advantages differ, information reward included"};
+	const bool verifier = o->reward.source == EBB_REWARD_VERIFIER;
 
+	say_prompts(s);
 	if (o->dynamic.on == EBB_DYNAMIC_OFF)
 		return;
 	SAY(s,
 	    "groups in which %s are kept; %" PRId64 " prompts are drawn again, up to %" PRId64
 	    " times in all, until %" PRId64 " groups are kept; what is over is %s",
-	    what[o->dynamic.on], o->train.prompts, o->dynamic.max_rounds, o->train.prompts,
+	    !verifier && o->dynamic.on == EBB_DYNAMIC_CORRECT ? "rewards differ"
+							      : what[o->dynamic.on],
+	    o->train.prompts, o->dynamic.max_rounds, o->train.prompts,
 	    o->dynamic.surplus == EBB_SURPLUS_CARRY ? "kept for the next step" : "dropped");
 	CITE(s, "PG 4.5 part 2");
 	ebb_formula_put(s, "groups");
 }
 
+/* Is the answer's likelihood a reward? */
 static bool has_info(const struct ebb_options *o)
 {
-	return o->info.coef > 0;
+	return o->info.coef > 0 && o->info.grad != EBB_INFO_DIRECT;
 }
 
 /* "2 " before a factor that is not 1. */
@@ -111,12 +175,23 @@ void ebb_formula_info(struct ebb_formula *s)
 					    [EBB_INFO_GAIN_MEAN] = "(1/M) sum_j (a_j - b_j)"};
 	const bool gain = o->info.norm == EBB_INFO_GAIN_SUM || o->info.norm == EBB_INFO_GAIN_MEAN;
 
-	if (!has_info(o))
+	const bool alone = o->info.condition == EBB_INFO_R_ONLY;
+
+	if (!(o->info.coef > 0))
 		return;
 	SAY(s,
-	    "u_i = %s; a_j: log-probability of the gold answer's token j of M after question and "
-	    "chain i%s, %.10g nats at least",
-	    value[o->info.norm], gain ? ", b_j after the question alone" : "", o->info.logp_min);
+	    "u_i = %s; a_j: log-probability of the gold answer's token j of M%s after %s%s%s, "
+	    "%.10g "
+	    "nats at least",
+	    value[o->info.norm], o->info.close ? ", its end mark included," : "",
+	    alone ? "chain i without its question" : "question and chain i",
+	    !gain   ? ""
+	    : alone ? ", b_j after neither"
+		    : ", b_j after the question alone",
+	    o->info.cut == EBB_INFO_MARKER ? "" : " (the whole response)", o->info.logp_min);
+	if (o->info.grad != EBB_INFO_REWARD)
+		SAY(s, "\nwith its gradient through a_j in the loss%s",
+		    o->info.grad == EBB_INFO_BOTH ? ", and a reward" : ", no reward");
 	CITE(s, "EI 4.6 ");
 	ebb_formula_cite(s, "info.norm");
 	ebb_formula_put(s, "information");

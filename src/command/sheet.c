@@ -175,6 +175,11 @@ static void add_passes(struct ebb_sheet *s)
 		add_pass(&text, "forward: the reference policy on every stored trajectory");
 	if (needs.greedy)
 		add_pass(&text, "sampling: a greedy response to every prompt drawn");
+	if (s->o->em.select != EBB_EM_NONE)
+		add_pass(&text,
+			 "sampling, once: %" PRId64
+			 " responses of the base policy to each of %" PRId64 " candidates",
+			 s->o->em.samples, s->o->em.candidates);
 	if (needs.answer)
 		add_pass(&text, "forward: the gold answer after every response drawn");
 	if (needs.answer_prior)
@@ -193,6 +198,8 @@ static void add_passes(struct ebb_sheet *s)
 			 s->o->critic.model == EBB_CRITIC_SEPARATE
 				 ? "\nforward and backward: the critic in every update"
 				 : "");
+	if (needs.answer_rows)
+		add_pass(&text, "update: the gold answer after every response of a mini-batch");
 	if (needs.exact_kl)
 		add_pass(&text,
 			 "forward: the reference policy in every update, over the vocabulary");
@@ -203,17 +210,26 @@ static void add_passes(struct ebb_sheet *s)
 static void add_evaluation(struct ebb_sheet *s)
 {
 	const struct ebb_options *o = s->o;
-	char cadence[64] = "", trees[64] = "";
+	struct ebb_buf more = EBB_BUF_INIT;
+	char cadence[64] = "";
 
 	if (o->eval.cadence > 0)
 		snprintf(cadence, sizeof cadence, "every %" PRId64 " steps, ", o->eval.cadence);
+	if (o->eval.temperatures[0])
+		ebb_buf_printf(&more, "; their accuracy also at temperatures %s",
+			       o->eval.temperatures);
 	if (ebb_lab_probe(o) > 0)
-		snprintf(trees, sizeof trees, "; a tree of %" PRId64 " samples to %d of them",
-			 ebb_tree_group(o), ebb_lab_probe(o));
+		ebb_buf_printf(&more, "; a tree of %" PRId64 " samples to %d of them",
+			       ebb_tree_group(o), ebb_lab_probe(o));
+	if (o->eval.chains > 0)
+		ebb_buf_printf(&more, "; %" PRId64 " chains under each of their questions",
+			       o->eval.chains);
 	ebb_page_add(&s->page, EBB_SECTION_TRAINING, "evaluation", NULL,
 		     "%sat step 0 and at the end: %" PRId64 " held-out questions, %" PRId64
 		     " samples at temperature %.10g and a greedy answer to each%s",
-		     cadence, o->eval.questions, o->eval.samples, o->eval.temperature, trees);
+		     cadence, o->eval.questions, o->eval.samples, o->eval.temperature,
+		     more.len ? more.data : "");
+	ebb_buf_release(&more);
 }
 
 /* ---- options that differ ---- */

@@ -155,6 +155,21 @@ static void results_store(const struct ebb_block *b, const struct ebb_pass *pass
 	}
 }
 
+/* Raw logits before head_bwd writes over them. */
+static void logits_store(const struct ebb_block *b, const struct ebb_pass *pass, int first,
+			 int count)
+{
+	const size_t V = (size_t)b->net->m.V;
+	const float *z = b->logits;
+
+	for (int i = first; i < first + count; i++) {
+		const size_t n = (size_t)(pass->row[i].length - pass->row[i].start) * V;
+
+		memcpy(pass->logits + (size_t)i * (size_t)pass->stride * V, z, n * sizeof *z);
+		z += n;
+	}
+}
+
 /* Every row counts for itself: no two threads meet, and counts add up to the same whatever the cut. */
 static void histogram_store(const struct ebb_block *b, const struct ebb_pass *pass, int first,
 			    int count)
@@ -260,6 +275,8 @@ static void rows_run(struct ebb_block *b, const struct job *job, int first, int 
 		if (b->R > 0)
 			block_judge(b, job);
 		results_store(b, pass, first, count);
+		if (pass->logits != NULL)
+			logits_store(b, pass, first, count);
 		if (pass->histogram != NULL)
 			histogram_store(b, pass, first, count);
 		if (grad != NULL) {

@@ -123,7 +123,7 @@ struct ebb_pass {
 	double *value;          /* V of the state the token is drawn from, needs the value head
 				 *                                       (n, stride)    */
 	double *moment;         /* mean and central moments 2..4 of raw logits (n, stride, 4) */
-	float *logits;          /* raw logits, (n, stride, V)                                  */
+	float *logits;          /* raw logits, (n, stride, V); null: not wanted                */
 	double *logit;          /* raw logit of the response token       (n, stride)    */
 	int64_t *histogram;     /* raw logits of the row's response tokens in each bin
 				 * (n, EBB_LOGIT_BINS)                                        */

@@ -59,7 +59,8 @@ static void work_init(struct work *w, const struct ebb_options *o, const struct 
 	ebb_info_plan_init(&w->plan, o, b);
 	for (int i = 0; i < b->R; i++) {
 		w->filtered[i] = filter && b->truncated[i];
-		w->counted[i] = !w->filtered[i] || o->overlong.in_baseline;
+		w->counted[i] = (!w->filtered[i] || o->overlong.in_baseline) &&
+				!(b->left_out && b->left_out[b->group[i]]);
 	}
 	ebb_group_differs(b, b->shaped, w->differs);
 	if (w->plan.coef > 0.0)
@@ -346,15 +347,70 @@ static void row_stats(const struct work *w, const struct ebb_options *o, const s
 		s->shaped_mean += b->shaped[i];
 		if (o->kl.place == EBB_KL_REWARD)
 			s->shaped_mean -= kl_coef * w->k_row[i];
-		s->info_mean += w->info.value[i];
+		s->info_mean += b->info ? b->info[i] : 0.0;
 	}
 	s->shaped_mean /= b->R;
 	s->info_mean /= b->R;
-	for (int i = 0; i < b->R; i++)
-		square += (w->info.value[i] - s->info_mean) * (w->info.value[i] - s->info_mean);
+	for (int i = 0; i < b->R && b->info; i++)
+		square += (b->info[i] - s->info_mean) * (b->info[i] - s->info_mean);
 	s->info_std = sqrt(square / b->R);
+	if (o->info.coef == 0.0 || !b->info)
+		s->info_mean = s->info_std = NAN;
 	if (w->plan.coef == 0.0)
-		s->info_mean = s->info_std = s->info_only_frac = NAN;
+		s->info_only_frac = NAN;
+}
+
+/* Does a response have one advantage before discounts, or has every token its own? */
+static bool of_responses(const struct ebb_options *o)
+{
+	return o->advantage.center != EBB_CENTER_CRITIC && o->advantage.center != EBB_CENTER_TREE;
+}
+
+/*
+ * What the information reward brings to the advantages: both are linear in the rewards once the
+ * divisors stand, so A = A_external + A_info, and the covariances of the parts with A add up to its
+ * variance. The last token's advantage stands for a response: it is not discounted. EI 4.8.
+ */
+static double info_share(const struct work *w, const struct ebb_options *o,
+			 const struct ebb_batch *b)
+{
+	double *A = reals((size_t)b->R), *info = reals((size_t)b->R);
+	double mean = 0.0, mean_info = 0.0, variance = 0.0, both = 0.0;
+	struct ebb_component c;
+	int n = 0;
+
+	component_init(&c, b->R);
+	for (int i = 0; i < b->R; i++)
+		c.value[i] = w->info.value[i];
+	ebb_component_fill(o, b, w->counted, NULL, &c);
+	for (int i = 0; i < b->R; i++) {
+		const bool used = ebb_info_used(o, w->differs[b->group[i]]);
+
+		if (!w->counted[i])
+			continue;
+		if (w->plan.before) {
+			A[n] = part(&w->ext, i, 0, 1.0);
+			info[n] = w->ext.divisor[i] == 0.0
+					  ? 0.0
+					  : w->plan.coef * (c.value[i] - c.baseline[i]) /
+						    w->ext.divisor[i];
+		} else {
+			info[n] = used ? w->plan.coef * part(&w->info, i, 0, 1.0) : 0.0;
+			A[n] = w->plan.external * part(&w->ext, i, 0, 1.0) + info[n];
+		}
+		mean += A[n];
+		mean_info += info[n++];
+	}
+	mean /= n;
+	mean_info /= n;
+	for (int i = 0; i < n; i++) {
+		variance += (A[i] - mean) * (A[i] - mean);
+		both += (A[i] - mean) * (info[i] - mean_info);
+	}
+	component_release(&c);
+	free(info);
+	free(A);
+	return variance > 0.0 ? both / variance : (double)NAN;
 }
 
 /* Where the covariance of log-probability and advantage sits. EI 2.4, 2.6. */
@@ -504,6 +560,8 @@ void ebb_objective_prepare(const struct ebb_options *o, struct ebb_batch *b, dou
 	if (stats) {
 		group_stats(&w, o, b, stats);
 		row_stats(&w, o, b, kl_coef, stats);
+		stats->info_share =
+			w.plan.coef > 0.0 && of_responses(o) ? info_share(&w, o, b) : (double)NAN;
 		token_stats(o, b, stats);
 		if (critic)
 			ebb_value_stats(b, stats);

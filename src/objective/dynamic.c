@@ -46,7 +46,7 @@ static void keep_total(const struct ebb_options *o, const struct ebb_batch *b, b
 	free(x);
 }
 
-void ebb_objective_keep(const struct ebb_options *o, const struct ebb_batch *b, bool *keep)
+static void keep_groups(const struct ebb_options *o, const struct ebb_batch *b, bool *keep)
 {
 	switch (o->dynamic.on) {
 	case EBB_DYNAMIC_OFF:
@@ -63,6 +63,14 @@ void ebb_objective_keep(const struct ebb_options *o, const struct ebb_batch *b, 
 		keep_total(o, b, keep);
 		return;
 	}
+}
+
+/* Drawing again looks for groups that carry a signal; without it, one left out stays, at advantage 0. */
+void ebb_objective_keep(const struct ebb_options *o, const struct ebb_batch *b, bool *keep)
+{
+	keep_groups(o, b, keep);
+	for (int g = 0; g < b->n_groups && b->left_out && o->dynamic.on != EBB_DYNAMIC_OFF; g++)
+		keep[g] = keep[g] && !b->left_out[g];
 }
 
 void ebb_group_rates(const double *reward, int n_groups, int G, double *eff, double *avg)

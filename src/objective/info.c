@@ -37,13 +37,39 @@ double ebb_info_reward(const struct ebb_options *o, const double *logp, const do
 	EBB_BUG("info.norm is %d", (int)o->info.norm);
 }
 
+double ebb_info_slope(const struct ebb_options *o, const double *logp, int n, double *slope)
+{
+	const double rho = ebb_info_reward(o, logp, NULL, n);
+	double by_sum; /* d rho / d sum */
+
+	switch (o->info.norm) {
+	case EBB_INFO_MEAN:
+		by_sum = 1.0 / n;
+		break;
+	case EBB_INFO_SUM:
+		by_sum = 1.0;
+		break;
+	case EBB_INFO_PROB:
+		by_sum = rho;
+		break;
+	case EBB_INFO_GEO_PROB:
+		by_sum = rho / n;
+		break;
+	default:
+		EBB_BUG("info.norm is %d", (int)o->info.norm);
+	}
+	for (int j = 0; j < n; j++)
+		slope[j] = logp[j] < o->info.logp_min ? 0.0 : by_sum;
+	return rho;
+}
+
 void ebb_info_plan_init(struct ebb_info_plan *p, const struct ebb_options *o,
 			const struct ebb_batch *b)
 {
-	if (o->info.coef > 0.0 && !b->info)
-		EBB_BUG("info.coef is %g but the batch has no information rewards", o->info.coef);
 	p->external = o->info.external;
-	p->coef = o->info.coef;
+	p->coef = o->info.grad == EBB_INFO_DIRECT ? 0.0 : o->info.coef;
+	if (p->coef > 0.0 && !b->info)
+		EBB_BUG("info.coef is %g but the batch has no information rewards", o->info.coef);
 	p->before = o->info.combine == EBB_INFO_SUM_THEN_NORM;
 }
 

@@ -15,6 +15,8 @@ void ebb_objective_needs(const struct ebb_options *o, struct ebb_needs *needs)
 	needs->answer = o->info.coef > 0.0;
 	needs->answer_prior = needs->answer && (o->info.norm == EBB_INFO_GAIN_SUM ||
 						o->info.norm == EBB_INFO_GAIN_MEAN);
+	needs->answer_rows = needs->answer && o->info.grad != EBB_INFO_REWARD;
+	needs->clusters = o->reward.source == EBB_REWARD_CLUSTER;
 	if (o->advantage.center == EBB_CENTER_STATIC)
 		needs->reference_samples = (int)o->advantage.reference_samples;
 	needs->greedy = o->advantage.center == EBB_CENTER_GREEDY;

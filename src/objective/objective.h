@@ -28,6 +28,8 @@ struct ebb_needs {
 	bool old_kl;	    /* KL(old || new) over the vocabulary inside it (covariance.penalty=full) */
 	bool answer;	    /* log-likelihood of the gold answer after the chain               */
 	bool answer_prior;  /* the same without the chain (info.norm=gain_*)                    */
+	bool answer_rows;   /* answers are rows of the gradient pass (info.grad=direct, both)   */
+	bool clusters;	    /* the group's rewards follow from its answers (objective/cluster.h) */
 	int reference_samples; /* rollouts of the static baseline's policy a prompt; 0: none    */
 	bool greedy;	    /* one greedy response a prompt                                    */
 	bool trees;	    /* responses branch off from others: batch.paths                */
@@ -81,6 +83,8 @@ struct ebb_batch {
 	const bool *injected;	     /* a stored trajectory of another policy (R)    caller; may be null */
 	double *target;		     /* what V is fitted to                   (R,T)  prepare, with value */
 	const struct ebb_batch_paths *paths; /* with needs.trees; else null                     */
+	const bool *left_out;	     /* groups that get no advantage and count in no statistics of
+				      * one: their clusters say so       (n_groups) caller; may be null */
 	double *shaped;		     /* reward after scale, truncation rule, overlong (R) shape    */
 	double *advantage;	     /* A                                     (R,T)  prepare       */
 };
@@ -90,6 +94,8 @@ struct ebb_prepare_stats {
 	double adv_mean, adv_std, adv_zero_frac; /* over masked tokens                     */
 	double adv_std_raw;		     /* before whitening; NaN without it               */
 	double value_mean, return_mean, explained_variance; /* NaN without a critic           */
+	double info_share; /* cov(A_info, A) / var(A) over responses, before whitening; NaN without info
+			    * in the advantage                                          */
 	double degenerate_frac, degenerate_pred, all_correct_frac, all_wrong_frac; /* of groups */
 	double info_mean, info_std, info_only_frac; /* NaN without info                    */
 	double cov_positive, cov_top[5]; /* share of tokens with a positive one; mean of the largest
@@ -146,6 +152,7 @@ struct ebb_weigh_stats {
 	double cov_drift, cov_positive, cov_prob;    /* over chosen tokens: mean |log p - log old|,
 						      * share with A > 0, mean p; NaN for none */
 	double token_kept;			     /* share left to the policy term; NaN: no mask */
+	double info_loss;			     /* answer term; NaN without answer rows      */
 	double n_tokens, n_rows;		     /* N and S of the mini-batch                 */
 	double kl_old_loss;			     /* before kl_old.coef                        */
 	double value_loss, value_clip;		     /* before critic.coef; share of masked tokens;
@@ -179,6 +186,9 @@ struct ebb_minibatch {
 	const struct ebb_batch *batch;
 	const int *row;		/* rows of the batch in this update         (n)                 */
 	int n, stride;		/* arrays below are (n, stride), stride >= batch->T             */
+	int n_answers;		/* 0, or n further rows of the pass behind these: the gold answers
+				 * after the chains, judged by info.grad=direct; of logp and w_* only */
+	const int *n_gold;	/* their tokens, at most stride            (n_answers)          */
 	double kl_coef, entropy_coef; /* of this step: the controllers' */
 	int limit;		/* response limit in tokens: Tmax of gamma, C of the -norm aggregates */
 	const double *logp;	/* log p under the current policy           (n, stride)         */
@@ -218,6 +228,10 @@ int64_t ebb_weigh_tokens(const struct ebb_minibatch *mb);
 
 /* gamma(t) of the response token with ordinal 1, 2, ..., EI 4.4. length: this response's. */
 double ebb_gamma(const struct ebb_options *o, int ordinal, int limit, int length);
+
+/* The derivative of rho by every token's log-likelihood, 0 under the floor; returns rho. Not for
+ * gain_*: what they subtract depends on the policy, too. */
+double ebb_info_slope(const struct ebb_options *o, const double *logp, int n, double *slope);
 
 /* rho of EI 4.6 from the answer's token log-likelihoods and, for gain_*, those without the chain. */
 double ebb_info_reward(const struct ebb_options *o, const double *logp, const double *prior, int n);

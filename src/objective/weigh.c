@@ -24,6 +24,7 @@ struct ebb_weigh_private {
 	double *w, *w_entropy;    /* weight of a row's tokens                 (n) */
 	double *w_policy;         /* the same in the policy term; w itself without a mask (n) */
 	double *tis;              /* weights, with tis on                     (n, T) */
+	double *answer;           /* rho of answer rows                          (n) */
 	struct ebb_tokens tokens; /* of a selection by covariance                    */
 	unsigned char *chosen;    /* of them, on the grid of the batch        (n, T) */
 	struct ebb_pairs pairs;   /* of preferences                                  */
@@ -113,6 +114,16 @@ static int check(const struct ebb_minibatch *mb, struct ebb_err *err)
 		return ebb_err_set(err, EBB_EINVAL,
 				   "the value loss needs the values and returns of the batch and "
 				   "room for its coefficient");
+	if (mb->n_answers != 0 && (mb->n_answers != mb->n || !mb->n_gold))
+		return ebb_err_set(err, EBB_EINVAL,
+				   "%d answers for a mini-batch of %d rows, or of no length",
+				   mb->n_answers, mb->n);
+	for (int i = 0; i < mb->n_answers; i++)
+		if (mb->n_gold[i] < 1 || mb->n_gold[i] > mb->stride)
+			return ebb_err_set(err, EBB_EINVAL,
+					   "answer %d of the mini-batch has %d tokens, the stride "
+					   "is %d",
+					   i, mb->n_gold[i], mb->stride);
 	if (mb->entropy_coef > 0.0 && (!mb->entropy || !mb->w_entropy))
 		return ebb_err_set(err, EBB_EINVAL,
 				   "entropy.coef needs the entropy and room for its coefficient");
@@ -175,6 +186,7 @@ static int reserve(struct ebb_minibatch *mb, struct ebb_err *err)
 	ebb_arena_add(&p->arena, &p->w_entropy, (size_t)n, sizeof *p->w_entropy);
 	ebb_arena_add(&p->arena, &p->sums, (size_t)n, sizeof *p->sums);
 	ebb_arena_add(&p->arena, &p->value_sums, (size_t)n, sizeof *p->value_sums);
+	ebb_arena_add(&p->arena, &p->answer, (size_t)n, sizeof *p->answer);
 	if (want.tis)
 		ebb_arena_add(&p->arena, &p->tis, (size_t)n * T, sizeof *p->tis);
 	if (want.kept) {
@@ -382,10 +394,10 @@ static void choose_tokens(struct ebb_minibatch *mb)
 	}
 }
 
-static void check_rows(const struct ebb_minibatch *mb, int first, int count)
+static void check_rows(const struct ebb_minibatch *mb, int first, int count, int n)
 {
-	if (!mb->private_ || first < 0 || count < 0 || first > mb->n - count)
-		EBB_BUG("rows %d..%d of a mini-batch of %d", first, first + count, mb->n);
+	if (!mb->private_ || first < 0 || count < 0 || first > n - count)
+		EBB_BUG("rows %d..%d of a mini-batch of %d", first, first + count, n);
 }
 
 void ebb_weigh_values(void *minibatch, int first, int count)
@@ -394,7 +406,7 @@ void ebb_weigh_values(void *minibatch, int first, int count)
 	const struct ebb_batch *b = mb->batch;
 	struct ebb_weigh_private *p = mb->private_;
 
-	check_rows(mb, first, count);
+	check_rows(mb, first, count, mb->n);
 	for (int i = first; i < first + count; i++) {
 		const size_t frozen = (size_t)mb->row[i] * b->T, now = (size_t)i * mb->stride;
 
@@ -419,16 +431,41 @@ void ebb_weigh_select(struct ebb_minibatch *mb)
 		EBB_BUG("a selection for a mini-batch without batch scope");
 }
 
+/*
+ * J += beta mean_b rho_b, so w_logp = -beta/B drho/dlogp on the answer's tokens (EI 4.6 direct). B
+ * counts the responses in the loss; an answer whose response left it leaves with it.
+ */
+static void weigh_answer(const struct ebb_minibatch *mb, int i)
+{
+	struct ebb_weigh_private *p = mb->private_;
+	const size_t at = (size_t)i * mb->stride;
+	const int of = i - mb->n, n = p->n[of] > 0 ? mb->n_gold[of] : 0;
+	double *w = mb->w_logp + at;
+
+	p->answer[of] = 0.0;
+	if (n > 0)
+		p->answer[of] = ebb_info_slope(mb->o, mb->logp + at, n, w);
+	for (int t = 0; t < mb->stride; t++) {
+		w[t] = t < n ? 0.0 - mb->o->info.coef / p->counts.nonempty * w[t] : 0.0;
+		if (mb->w_entropy)
+			mb->w_entropy[at + t] = 0.0;
+		if (mb->w_kl)
+			mb->w_kl[at + t] = 0.0;
+	}
+}
+
 void ebb_weigh_rows(void *minibatch, int first, int count)
 {
 	const struct ebb_minibatch *mb = minibatch;
 	const struct ebb_batch *b = mb->batch;
 	struct ebb_weigh_private *p = mb->private_;
 
-	check_rows(mb, first, count);
+	check_rows(mb, first, count, mb->n + mb->n_answers);
 	if (mb->value)
 		ebb_weigh_values(minibatch, first, count);
-	for (int i = first; i < first + count; i++) {
+	for (int i = first > mb->n ? first : mb->n; i < first + count; i++)
+		weigh_answer(mb, i);
+	for (int i = first; i < first + count && i < mb->n; i++) {
 		const size_t frozen = (size_t)mb->row[i] * b->T, now = (size_t)i * mb->stride;
 		const struct ebb_response in = {
 			.T = b->T,
@@ -615,6 +652,11 @@ void ebb_weigh_finish(struct ebb_minibatch *mb, struct ebb_weigh_stats *s)
 		s->loss += p->value.coef * s->value_loss;
 	}
 	s->ratio_injected = ratio_injected(mb);
+	s->info_loss = mb->n_answers > 0 ? 0.0 : nan;
+	for (int i = 0; i < mb->n_answers; i++)
+		s->info_loss -= mb->o->info.coef / p->counts.nonempty * p->answer[i];
+	if (mb->n_answers > 0)
+		s->loss += s->info_loss;
 	s->n_tokens = N;
 	s->n_rows = p->S;
 	s->old_floored = p->old_floored;

@@ -239,6 +239,128 @@ static void check_preference(const struct ebb_options *o, struct report *r)
 			who);
 }
 
+/* What in the loss reads drawn tokens, for a message. */
+static const char *reader_of(const struct ebb_options *o)
+{
+	return o->loss.policy != EBB_POLICY_NONE ? "loss.policy"
+	       : o->kl_old.coef > 0.0            ? "kl_old.coef"
+	       : o->kl.place == EBB_KL_LOSS && o->kl.coef > 0.0 && o->kl.estimator != EBB_KL_FULL
+		       ? "kl.place=loss with kl.estimator"
+		       : "info.grad";
+}
+
+static void check_em(const struct ebb_options *o, struct report *r)
+{
+	const bool other = ebb_update_temperature(o) != o->sample.temperature;
+
+	if (o->em.temperature > 0.0 && o->em.temperature < 0.001)
+		problem(r,
+			"em.temperature=%g is below 0.001: raise it, or 0 for sample.temperature",
+			o->em.temperature);
+	if ((other || o->em.mask == EBB_EM_REFERENCE) && o->critic.model == EBB_CRITIC_SHARED)
+		problem(r,
+			"critic.model=shared takes its values from the pass of the update, which %s "
+			"puts elsewhere: set critic.model to none or separate",
+			other ? "em.temperature" : "em.mask=reference");
+	if (other && ebb_reads_drawn(o))
+		problem(r,
+			"em.temperature=%g differs from sample.temperature=%g, but %s reads the "
+			"log-probability of drawn tokens, which belongs to the temperature they "
+			"were "
+			"drawn at: set loss.policy=none and no such term, or leave em.temperature "
+			"out",
+			o->em.temperature, o->sample.temperature, reader_of(o));
+	if (o->em.mask == EBB_EM_REFERENCE && ebb_reads_drawn(o))
+		problem(r,
+			"em.mask=reference judges the state after each token, but %s reads the "
+			"log-probability of the token itself: set loss.policy=none and no such "
+			"term, "
+			"or em.mask=aligned",
+			reader_of(o));
+	if (o->em.prompts > o->train.prompts)
+		problem(r,
+			"em.prompts=%" PRId64 " do not fit train.prompts=%" PRId64
+			": each must come at least once in a rollout batch; lower em.prompts",
+			o->em.prompts, o->train.prompts);
+	if (o->em.select == EBB_EM_NONE)
+		return;
+	if (o->em.prompts == 0)
+		problem(r,
+			"em.select=pass_variance chooses em.prompts=0 prompts: set em.prompts, or "
+			"em.select=none");
+	if (o->em.candidates < o->em.prompts)
+		problem(r,
+			"em.candidates=%" PRId64 " are fewer than em.prompts=%" PRId64
+			": raise em.candidates",
+			o->em.candidates, o->em.prompts);
+}
+
+static void check_cluster(const struct ebb_options *o, struct report *r)
+{
+	if (o->reward.source != EBB_REWARD_CLUSTER)
+		return;
+	if (ebb_group_size(o) == 1)
+		problem(r,
+			"reward.source=cluster compares the answers of a group, but train.group=1: "
+			"raise train.group");
+	if (o->tree.sampler != EBB_TREE_OFF)
+		problem(r,
+			"reward.source=cluster pays a whole group at once, but tree.sampler wants the "
+			"rewards of the first responses before it draws the others: set "
+			"tree.sampler=off");
+	if (o->loss.policy == EBB_POLICY_PREFERENCE)
+		problem(r,
+			"loss.policy=preference pairs right and wrong responses, but "
+			"reward.source=cluster pays shares: take reward.source=verifier");
+	if (o->advantage.center == EBB_CENTER_STATIC && o->advantage.acc0 != EBB_ACC0_KEEP)
+		problem(r,
+			"advantage.acc0=%s goes by right answers, which reward.source=cluster does "
+			"not look for: set advantage.acc0=keep",
+			o->advantage.acc0 == EBB_ACC0_DROP ? "drop" : "inject");
+	if (o->advantage.center == EBB_CENTER_GREEDY)
+		problem(r,
+			"advantage.center=greedy asks for the reward of a single response, which "
+			"has no group to agree with under reward.source=cluster: take "
+			"advantage.center=group or loo");
+	if (o->cluster.low >= o->cluster.high)
+		problem(r,
+			"cluster.low=%g is not below cluster.high=%g: no group would get an "
+			"advantage; exchange them",
+			o->cluster.low, o->cluster.high);
+}
+
+static void check_info(const struct ebb_options *o, struct report *r)
+{
+	const bool gain = o->info.norm == EBB_INFO_GAIN_SUM || o->info.norm == EBB_INFO_GAIN_MEAN;
+
+	if (!(o->info.coef > 0.0) || o->info.grad == EBB_INFO_REWARD)
+		return;
+	if (o->critic.model == EBB_CRITIC_SHARED)
+		problem(r, "info.grad=direct and both add answers to the pass of an update, which "
+			   "have no value: set info.grad=reward, or critic.model to separate or none");
+	if (o->loss.policy == EBB_POLICY_KL_COV && o->covariance.penalty == EBB_PENALTY_FULL)
+		problem(r, "info.grad=direct and both add answers to the pass of an update, which "
+			   "covariance.penalty=full does not measure: set info.grad=reward or another "
+			   "covariance.penalty");
+	if (gain)
+		problem(r, "info.norm=gain_sum and gain_mean subtract what the policy says without "
+			   "the chain, which has no gradient under info.grad=direct or both: take "
+			   "info.norm=sum or mean");
+	if (o->info.grad == EBB_INFO_DIRECT && o->dynamic.on == EBB_DYNAMIC_TOTAL)
+		problem(r,
+			"dynamic.on=total needs the information reward, but info.grad=direct pays "
+			"none: set info.grad=both or use dynamic.on=correct");
+}
+
+static void check_eval(const struct ebb_options *o, struct report *r)
+{
+	struct ebb_err err = EBB_ERR_INIT;
+	double t[EBB_TEMPERATURES_MAX];
+
+	if (ebb_temperatures(o, t, &err) < 0)
+		problem(r, "%s", err.text);
+}
+
 int ebb_options_check(const struct ebb_options *o, void (*report)(void *ctx, const char *text),
 		      void *ctx)
 {
@@ -251,5 +373,9 @@ int ebb_options_check(const struct ebb_options *o, void (*report)(void *ctx, con
 	check_length(o, &r);
 	check_loss(o, &r);
 	check_preference(o, &r);
+	check_cluster(o, &r);
+	check_info(o, &r);
+	check_em(o, &r);
+	check_eval(o, &r);
 	return r.n;
 }

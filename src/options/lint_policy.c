@@ -212,7 +212,7 @@ bool ebb_rule_reinforce_off_policy(const struct ebb_options *o, struct ebb_look 
 bool ebb_rule_nothing_learnt(const struct ebb_options *o, struct ebb_look *l)
 {
 	return o->loss.policy == EBB_POLICY_NONE && !ebb_weighs_entropy(o) && !penalises(o) &&
-	       o->kl_old.coef == 0.0 &&
+	       o->kl_old.coef == 0.0 && !ebb_reads_drawn(o) &&
 	       !(o->critic.model == EBB_CRITIC_SHARED && o->critic.coef > 0.0) &&
 	       ebb_say(l, "loss.policy=none leaves no term in the loss: nothing is learnt; raise "
 			  "entropy.coef (alpha) or set another loss.policy");

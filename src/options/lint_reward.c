@@ -23,7 +23,8 @@ bool ebb_rule_entropy_off(const struct ebb_options *o, struct ebb_look *l)
 
 bool ebb_rule_entropy_huge(const struct ebb_options *o, struct ebb_look *l)
 {
-	return o->entropy.coef >= 1.0 &&
+	/* nothing to outweigh where the entropy term is the loss */
+	return o->entropy.coef >= 1.0 && o->loss.policy != EBB_POLICY_NONE &&
 	       ebb_say(l,
 		       "entropy.coef=%g outweighs any advantage: entropy exploded at 0.01 in "
 		       "published runs (arXiv:2505.22617) and at 0.3 on this program's tasks; take "
@@ -186,14 +187,15 @@ bool ebb_rule_gamma_zero(const struct ebb_options *o, struct ebb_look *l)
 
 /* ---- the information reward ---- */
 
+/* Is the likelihood of the answer a reward? With info.grad=direct it is a term of the loss alone. */
 static bool informs(const struct ebb_options *o)
 {
-	return o->info.coef > 0.0;
+	return o->info.coef > 0.0 && o->info.grad != EBB_INFO_DIRECT;
 }
 
 bool ebb_rule_info_off(const struct ebb_options *o, struct ebb_look *l)
 {
-	return !informs(o) && ebb_say(l, "info.coef=0; raise info.coef");
+	return o->info.coef == 0.0 && ebb_say(l, "info.coef=0; raise info.coef");
 }
 
 bool ebb_rule_info_combine(const struct ebb_options *o, struct ebb_look *l)
@@ -204,8 +206,16 @@ bool ebb_rule_info_combine(const struct ebb_options *o, struct ebb_look *l)
 		       ebb_say(l, "advantage.center=critic adds the rewards as they are; take "
 				  "gated or gated_inverse, or leave it out");
 	/* info.external scales before or after normalisation, with or without company */
-	return !informs(o) && o->info.external == 1.0 &&
+	return o->info.coef == 0.0 && o->info.external == 1.0 &&
 	       ebb_say(l, "info.coef=0 leaves nothing to combine; raise info.coef");
+}
+
+bool ebb_rule_info_direct(const struct ebb_options *o, struct ebb_look *l)
+{
+	return o->info.coef > 0.0 && o->info.grad == EBB_INFO_DIRECT && o->info.external == 1.0 &&
+	       ebb_say(l, "info.grad=direct leaves one reward, the verifier's; set "
+			  "info.grad=reward or "
+			  "both");
 }
 
 bool ebb_rule_info_gated(const struct ebb_options *o, struct ebb_look *l)
@@ -245,7 +255,7 @@ bool ebb_rule_info_gain(const struct ebb_options *o, struct ebb_look *l)
 
 bool ebb_rule_no_reward(const struct ebb_options *o, struct ebb_look *l)
 {
-	return o->info.external == 0.0 && !informs(o) &&
+	return o->info.external == 0.0 && o->info.coef == 0.0 &&
 	       ebb_say(l,
 		       "info.external=0 with info.coef=0 leaves no reward at all in the advantage; "
 		       "raise one of them");
@@ -260,6 +270,34 @@ bool ebb_rule_noise_coin(const struct ebb_options *o, struct ebb_look *l)
 		       "reward.source=%s pays whatever the verifier says; set "
 		       "reward.source=verifier",
 		       EBB_CHOICE(o, reward, source));
+}
+
+static bool clusters(const struct ebb_options *o)
+{
+	return o->reward.source == EBB_REWARD_CLUSTER;
+}
+
+bool ebb_rule_cluster_off(const struct ebb_options *o, struct ebb_look *l)
+{
+	return !clusters(o) && ebb_say(l, "reward.source=%s; set reward.source=cluster",
+				       EBB_CHOICE(o, reward, source));
+}
+
+bool ebb_rule_cluster_rule(const struct ebb_options *o, struct ebb_look *l)
+{
+	return clusters(o) && o->cluster.rule == EBB_CLUSTER_LAST_WRITER &&
+	       ebb_say(l,
+		       "the tasks compare canonical answers, and both rules make the same clusters "
+		       "of them; leave it out");
+}
+
+bool ebb_rule_cluster_pair(const struct ebb_options *o, struct ebb_look *l)
+{
+	return clusters(o) && ebb_group_size(o) == 2 && o->cluster.reward != EBB_CLUSTER_NATURAL &&
+	       ebb_say(l,
+		       "two answers of reward.source=cluster with train.group=2 are alike or "
+		       "different, and either way both earn the same: no advantage differs from 0; "
+		       "raise train.group (published: 7 to 16)");
 }
 
 bool ebb_rule_random_p(const struct ebb_options *o, struct ebb_look *l)
@@ -533,6 +571,41 @@ bool ebb_rule_seq_den(const struct ebb_options *o, struct ebb_look *l)
 				"loss.aggregate=%s counts no sequences; take seq-mean-token-mean "
 				"or seq-mean-token-sum",
 				EBB_CHOICE(o, loss, aggregate));
+}
+
+/* ---- the temperature and the prompts of one-shot training ---- */
+
+bool ebb_rule_em_temperature(const struct ebb_options *o, struct ebb_look *l)
+{
+	return o->em.temperature == o->sample.temperature &&
+	       ebb_say(l,
+		       "sample.temperature=%g is the update's temperature without it; leave it out",
+		       o->sample.temperature);
+}
+
+bool ebb_rule_em_select_off(const struct ebb_options *o, struct ebb_look *l)
+{
+	return o->em.select == EBB_EM_NONE &&
+	       ebb_say(l, "em.select=none takes the first prompts as they come; set "
+			  "em.select=pass_variance");
+}
+
+bool ebb_rule_em_select_all(const struct ebb_options *o, struct ebb_look *l)
+{
+	return o->em.select != EBB_EM_NONE && o->em.candidates == o->em.prompts &&
+	       ebb_say(l,
+		       "em.candidates=%" PRId64
+		       " are as many as em.prompts, so all are taken; raise "
+		       "em.candidates",
+		       o->em.candidates);
+}
+
+bool ebb_rule_em_samples_one(const struct ebb_options *o, struct ebb_look *l)
+{
+	return o->em.select != EBB_EM_NONE && o->em.samples == 1 &&
+	       ebb_say(l, "the pass rate of em.samples=1 response has no variance: em.select takes "
+			  "the "
+			  "first candidates; raise em.samples");
 }
 
 /* ---- the loops ---- */

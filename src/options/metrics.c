@@ -22,5 +22,5 @@ const struct ebb_metric *ebb_metric_find(const char *name)
 	for (int i = 0; i < EBB_N_METRICS; i++)
 		if (strcmp(metric[i].name, name) == 0 || strcmp(metric[i].brief, name) == 0)
 			return &metric[i];
-	return NULL;
+	return ebb_metric_derived(name, NULL, NULL);
 }

@@ -23,7 +23,18 @@ enum ebb_metric_id {
 
 const struct ebb_metric *ebb_metric_rows(int *n);
 
-/* By full name or brief; null if unknown. */
+/* By full name or brief, derived ones too; null if unknown. */
 const struct ebb_metric *ebb_metric_find(const char *name);
+
+/*
+ * Metrics that are computed from a dataset when they are read (record/derived.h), one for every number:
+ * pass@K from the outcomes of eval.samples, accuracy@T for each of eval.temperatures. Not among
+ * ebb_metric_rows. Null: no name of one.
+ */
+enum ebb_derived { EBB_DERIVED_PASS, EBB_DERIVED_ACCURACY, EBB_N_DERIVED };
+const struct ebb_metric *ebb_metric_derived(const char *name, enum ebb_derived *kind,
+					    double *number);
+/* The dataset that a metric is read from: its own name but for a derived one. */
+const char *ebb_metric_dataset(const char *name);
 
 #endif

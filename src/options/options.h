@@ -190,6 +190,32 @@ static inline bool ebb_scores_reference(const struct ebb_options *o)
 		(regret && (o->preference.c_ref > 0.0 || o->preference.label == EBB_LABEL_REF)));
 }
 
+/* Does the loss read the log-probability of a token that was drawn? A state that drew none, or another
+ * temperature than the sampler's, goes only with a loss that does not. */
+static inline bool ebb_reads_drawn(const struct ebb_options *o)
+{
+	return o->loss.policy != EBB_POLICY_NONE || o->kl_old.coef > 0.0 ||
+	       (o->kl.place == EBB_KL_LOSS && o->kl.coef > 0.0 && o->kl.estimator != EBB_KL_FULL) ||
+	       (o->info.coef > 0.0 && o->info.grad != EBB_INFO_REWARD);
+}
+
+/* The temperature of the update's pass. */
+static inline double ebb_update_temperature(const struct ebb_options *o)
+{
+	return o->em.temperature > 0.0 ? o->em.temperature : o->sample.temperature;
+}
+
+/* Does the update judge the states as they were drawn from? */
+static inline bool ebb_update_as_drawn(const struct ebb_options *o)
+{
+	return ebb_update_temperature(o) == o->sample.temperature && o->em.mask == EBB_EM_ALIGNED;
+}
+
+/* The numbers of eval.temperatures in t; their count, or -1 with err where the text is none of them. */
+#define EBB_TEMPERATURES_MAX 16
+int ebb_temperatures(const struct ebb_options *o, double t[EBB_TEMPERATURES_MAX],
+		     struct ebb_err *err);
+
 /* The same without train.steps, unless a schedule is stretched over them: trials that share it are one
  * trajectory, stopped sooner or later. */
 void ebb_options_trajectory(const struct ebb_options *o, const struct ebb_catalog *catalog,

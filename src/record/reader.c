@@ -5,6 +5,8 @@
 #include <string.h>
 #include "base/near.h"
 #include "base/text.h"
+#include "options/metrics.h"
+#include "record/derived.h"
 #include "record/pack.h"
 #include "record/schema.h"
 #include "record/seal.h"
@@ -329,6 +331,8 @@ int ebb_run_read(const struct ebb_run *run, int arm, int seed, const char *name,
 	int rc;
 
 	*out = (struct ebb_array){0};
+	if (ebb_metric_derived(name, NULL, NULL))
+		return ebb_derived_read(run, arm, seed, name, out, err);
 	file = open_trial(&h5, run, arm, seed, &local);
 	if (file < 0) {
 		rc = local.code;
@@ -413,29 +417,58 @@ void ebb_array_release(struct ebb_array *a)
 	*a = (struct ebb_array){0};
 }
 
+/* The object of a finished trial that holds a group's options; negative with err set. */
+static hid_t open_options(struct ebb_h5scope *h5, const char *run_dir, const char *id,
+			  const char *group, struct ebb_err *err)
+{
+	char *path = ebb_xprintf("%s/trials/%s.h5", run_dir, id);
+	char *where = ebb_xprintf("/options/%s", group);
+	hid_t file, object = -1;
+
+	if (ebb_seal_check(path, err) == 0) {
+		file = ebb_h5_keep(h5, H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT));
+		if (file < 0)
+			ebb_h5_fail(err, EBB_EFORMAT, "cannot open '%s'", path);
+		else if ((object = ebb_h5_keep(h5, H5Oopen(file, where, H5P_DEFAULT))) < 0)
+			ebb_err_set(err, EBB_ENOENT, "'%s' has no options '%s'", path, group);
+	}
+	free(where);
+	free(path);
+	return object;
+}
+
 int ebb_trial_option(const char *run_dir, const char *id, const char *group, const char *name,
 		     double *value, struct ebb_err *err)
 {
 	struct ebb_h5scope h5 = EBB_H5SCOPE_INIT;
-	char *path = ebb_xprintf("%s/trials/%s.h5", run_dir, id);
-	char *where = ebb_xprintf("/options/%s", group);
-	int rc = ebb_seal_check(path, err);
-	hid_t file, object, attribute;
+	struct ebb_err local = EBB_ERR_INIT;
+	hid_t object = open_options(&h5, run_dir, id, group, &local), attribute;
+	int rc = object < 0 ? local.code : 0;
 
 	if (rc == 0) {
-		file = ebb_h5_keep(&h5, H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT));
-		object = file < 0 ? file : ebb_h5_keep(&h5, H5Oopen(file, where, H5P_DEFAULT));
-		attribute = object < 0 || H5Aexists(object, name) <= 0
+		attribute = H5Aexists(object, name) <= 0
 				    ? -1
 				    : ebb_h5_keep(&h5, H5Aopen(object, name, H5P_DEFAULT));
-		if (file < 0)
-			rc = ebb_h5_fail(err, EBB_EFORMAT, "cannot open '%s'", path);
-		else if (attribute < 0 || H5Aread(attribute, H5T_NATIVE_DOUBLE, value) < 0)
-			rc = ebb_err_set(err, EBB_ENOENT, "'%s' has no number '%s.%s'", path, group,
-					 name);
+		if (attribute < 0 || H5Aread(attribute, H5T_NATIVE_DOUBLE, value) < 0)
+			rc = ebb_err_set(&local, EBB_ENOENT, "trial %s has no number '%s.%s'", id,
+					 group, name);
 	}
 	ebb_h5scope_close(&h5);
-	free(where);
-	free(path);
+	if (rc < 0 && err)
+		*err = local;
+	return rc;
+}
+
+int ebb_trial_option_text(const char *run_dir, const char *id, const char *group, const char *name,
+			  char **value, struct ebb_err *err)
+{
+	struct ebb_h5scope h5 = EBB_H5SCOPE_INIT;
+	struct ebb_err local = EBB_ERR_INIT;
+	hid_t object = open_options(&h5, run_dir, id, group, &local);
+	int rc = object < 0 ? local.code : ebb_h5_get_str(object, name, value, &local);
+
+	ebb_h5scope_close(&h5);
+	if (rc < 0 && err)
+		*err = local;
 	return rc;
 }

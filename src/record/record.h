@@ -121,6 +121,9 @@ bool ebb_trial_exists(const char *run_dir, const char *id);
  * trial's record does not have it. */
 int ebb_trial_option(const char *run_dir, const char *id, const char *group, const char *name,
 		     double *value, struct ebb_err *err);
+/* The same of one that is a text; the caller frees *value. */
+int ebb_trial_option_text(const char *run_dir, const char *id, const char *group, const char *name,
+			  char **value, struct ebb_err *err);
 
 /* The identity text of a finished trial (ebb_options_identity) as it was recorded; caller frees. */
 int ebb_trial_identity(const char *run_dir, const char *id, char **identity, struct ebb_err *err);

@@ -32,14 +32,19 @@ static double trial_flops(const struct ebb_lab *lab)
 		2 +
 		(o->eval.cadence > 0 ? floor((double)o->train.steps / (double)o->eval.cadence) : 0);
 	double update = 3 * (double)o->train.epochs, passes = 1 + update, tokens;
+	double temperature[EBB_TEMPERATURES_MAX];
+	const int sets = 1 + ebb_temperatures(o, temperature, NULL);
 
 	if (o->advantage.center == EBB_CENTER_STATIC)
-		passes += (double)o->advantage.reference_samples / (double)o->train.group;
+		passes += (double)o->advantage.reference_samples / (double)ebb_group_size(o);
 	if (o->critic.model != EBB_CRITIC_NONE)
 		passes += o->critic.model == EBB_CRITIC_SEPARATE ? 1 + update : 1;
 	tokens = (double)o->train.steps * rows * width * passes;
-	tokens += evals * (double)(o->eval.questions * (o->eval.samples + 1)) * width;
+	tokens += evals * (double)(o->eval.questions * (o->eval.samples * sets + 1)) * width;
 	tokens += evals * (double)(ebb_lab_probe(o) * ebb_tree_group(o)) * width;
+	tokens += evals * (double)(o->eval.chains * o->eval.chains) * width;
+	if (o->em.select != EBB_EM_NONE)
+		tokens += (double)(o->em.candidates * o->em.samples) * width;
 	return tokens * forward_flops(lab);
 }
 

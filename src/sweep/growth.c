@@ -184,6 +184,26 @@ static int refuse_strangers(const struct ebb_sweep *s, struct ebb_err *err)
 	return rc;
 }
 
+static int refuse_other_temperatures(const struct ebb_sweep *s, const struct ebb_plan *p,
+				     struct ebb_err *err)
+{
+	struct ebb_err ignored;
+	char *then;
+	int rc = 0;
+
+	if (ebb_trial_option_text(s->run_dir, p->id, "eval", "temperatures", &then, &ignored) < 0)
+		return 0;
+	if (strcmp(then, p->options.eval.temperatures) != 0)
+		rc = ebb_err_set(
+			err, EBB_EINVAL,
+			"'%s' holds trial %s, evaluated with eval.temperatures='%s', but this "
+			"run asks for '%s'; repeat the old value, or give this run a folder "
+			"of its own with --fresh DIR",
+			s->run_dir, p->id, then, p->options.eval.temperatures);
+	free(then);
+	return rc;
+}
+
 /* How a trial is evaluated is not part of its identity; a run whose trials were evaluated in
  * different ways would compare what cannot be compared. */
 static int refuse_mixed_evaluation(const struct ebb_sweep *s, struct ebb_err *err)
@@ -198,8 +218,10 @@ static int refuse_mixed_evaluation(const struct ebb_sweep *s, struct ebb_err *er
 			{"eval", "questions", (double)p->options.eval.questions},
 			{"eval", "samples", (double)p->options.eval.samples},
 			{"eval", "temperature", p->options.eval.temperature},
+			{"eval", "chains", (double)p->options.eval.chains},
 			{"ib", "probe", (double)p->options.ib.probe},
 		};
+		int rc;
 
 		if (!ebb_trial_exists(s->run_dir, p->id))
 			continue;
@@ -219,6 +241,9 @@ static int refuse_mixed_evaluation(const struct ebb_sweep *s, struct ebb_err *er
 					s->run_dir, p->id, option[k].group, option[k].name, then,
 					option[k].now);
 		}
+		rc = refuse_other_temperatures(s, p, err);
+		if (rc < 0)
+			return rc;
 	}
 	return 0;
 }

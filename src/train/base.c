@@ -163,6 +163,13 @@ int ebb_lab_check(const struct ebb_options *o, struct ebb_err *err)
 				   "tokens: every response would be fined; lower it or raise "
 				   "sample.max_tokens",
 				   (long long)o->overlong.cache, ebb_lab_response_limit(o));
+	if (o->info.coef > 0.0 && o->info.condition == EBB_INFO_R_ONLY && task->n_cue == 0)
+		return ebb_err_set(
+			err, EBB_EINVAL,
+			"info.condition=r_only judges the answer after the chain alone, but "
+			"the answers of task.name=%s are whole responses and nothing would "
+			"come before them: take info.condition=q_and_r",
+			o->task.name);
 	rc = ebb_data_check(o, err);
 	if (rc < 0)
 		return rc;

@@ -22,7 +22,7 @@ int ebb_stage_renew(struct ebb_trial *t, struct ebb_err *err)
 	t->carry.n = 0;
 	if (t->watch)
 		snprintf(t->watch->phase, sizeof t->watch->phase, "training");
-	t->stage = STAGE_COPY;
+	t->stage = STAGE_CHOOSE;
 	if (t->o->ref.every > 0 && t->step > 0 && t->step % t->o->ref.every == 0) {
 		t->request = (struct ebb_request){.kind = EBB_REQUEST_BLEND,
 						  .against = -1,
@@ -47,24 +47,13 @@ int ebb_stage_refresh(struct ebb_trial *t, struct ebb_err *err)
 
 int ebb_stage_draw(struct ebb_trial *t, struct ebb_err *err)
 {
-	struct ebb_draw draw = ebb_trial_draw(t, EBB_STREAM_QUESTION);
-
 	t->fresh.n = (int)t->o->train.prompts;
-	for (int i = 0; i < t->fresh.n; i++) {
-		draw.slot = (uint32_t)i;
-		t->lab->task->question(t->o, &draw, false, &t->fresh.question[i]);
-	}
+	for (int i = 0; i < t->fresh.n; i++)
+		ebb_trial_question(t, i, &t->fresh.question[i]);
 	t->dealt = 0;
 	t->drawn = 0;
 	t->stage = STAGE_DEAL;
 	return NEXT;
-}
-
-static void charge(struct ebb_trial *t, const struct ebb_store *s)
-{
-	for (int i = 0; i < s->n * s->G; i++)
-		t->tokens += s->length[i] - s->paths.shared[i];
-	t->rollouts += s->n * s->G;
 }
 
 int ebb_stage_drawn(struct ebb_trial *t, struct ebb_err *err)
@@ -78,7 +67,7 @@ int ebb_stage_drawn(struct ebb_trial *t, struct ebb_err *err)
 		return ebb_grow(t, &t->fresh, t->o->tree.sampler, ebb_trial_behaviour(t),
 				ebb_trial_draw(t, EBB_STREAM_DECODE));
 	memcpy(t->fresh.old, t->fresh.logp, cells * sizeof *t->fresh.old);
-	charge(t, &t->fresh);
+	ebb_trial_charge(t, &t->fresh);
 	t->request.seconds = 0;
 	t->stage = STAGE_JUDGED;
 	if (!ebb_trial_off_policy(t))
@@ -124,7 +113,7 @@ static void baseline_of(struct ebb_trial *t, struct ebb_store *s)
 	ebb_store_judge(s, t->lab, 0, s->n, &draw);
 	view = ebb_store_batch(s, &(struct ebb_needs){0});
 	ebb_objective_shape(t->o, &view);
-	charge(t, s);
+	ebb_trial_charge(t, s);
 	for (int i = 0; i < s->n; i++) {
 		double sum = 0;
 
@@ -173,6 +162,7 @@ int ebb_stage_probe(struct ebb_trial *t, struct ebb_err *err)
 	t->request.pass.kl = t->fresh.kl;
 	t->request.pass.kl_from = t->kl;
 	t->request.pass.logp_ref = t->fresh.ref;
+	t->request.pass.logits = t->logits;
 	return WORK;
 }
 
@@ -180,82 +170,9 @@ int ebb_stage_probe_done(struct ebb_trial *t, struct ebb_err *err)
 {
 	t->t_score += t->request.seconds;
 	ebb_measure_kl(&t->fresh, t->logp, t->kl, &t->reading);
+	ebb_measure_distribution(&t->fresh, t->logits, t->lab->task->vocabulary,
+				 t->o->sample.temperature, t->logits_work, &t->reading);
 	t->stage = STAGE_INJECT;
-	return NEXT;
-}
-
-/* ---- the information reward ---- */
-
-/* prompt + chain (or nothing) + cue + gold answer; the gold tokens are judged. EI 4.6 steps 1, 2. */
-static struct ebb_row answer_row(struct ebb_trial *t, int i, bool with_chain, int32_t *token)
-{
-	const struct ebb_task *task = t->lab->task;
-	const struct ebb_store *s = &t->fresh;
-	const struct ebb_question *q = &s->question[with_chain ? i / s->G : i];
-	int n = q->n_prompt, chain = 0;
-
-	memcpy(token, q->prompt, (size_t)n * sizeof *token);
-	if (with_chain) {
-		const int32_t *response = s->response + (size_t)i * (size_t)s->T;
-
-		chain = s->verdict[i].marker;
-		if (chain < 0) {
-			chain = s->length[i];
-			chain -= chain > 0 && response[chain - 1] == task->eos;
-		}
-		memcpy(token + n, response, (size_t)chain * sizeof *token);
-		n += chain;
-	}
-	memcpy(token + n, task->cue, (size_t)task->n_cue * sizeof *token);
-	n += task->n_cue;
-	memcpy(token + n, q->gold, (size_t)q->n_gold * sizeof *token);
-	return (struct ebb_row){token, n, n + q->n_gold};
-}
-
-static int ask_answers(struct ebb_trial *t, int n, bool with_chain, double *logp)
-{
-	size_t stride = (size_t)(t->fresh.P + t->fresh.T + t->lab->task->n_cue + EBB_GOLD_MAX);
-
-	for (int i = 0; i < n; i++)
-		t->row[i] = answer_row(t, i, with_chain, t->answer_token + (size_t)i * stride);
-	t->request = (struct ebb_request){.kind = EBB_REQUEST_SCORE,
-					  .policy = ebb_trial_sampler(t),
-					  .against = -1,
-					  .pass = {.row = t->row,
-						   .n = n,
-						   .stride = EBB_GOLD_MAX,
-						   .tau = t->o->sample.temperature,
-						   .logp = logp,
-						   .entropy = t->answer_entropy}};
-	return WORK;
-}
-
-int ebb_stage_answer(struct ebb_trial *t, struct ebb_err *err)
-{
-	t->stage = t->needs.answer ? STAGE_PRIOR : STAGE_KEEP;
-	return t->needs.answer ? ask_answers(t, t->fresh.n * t->fresh.G, true, t->answer_logp)
-			       : NEXT;
-}
-
-int ebb_stage_prior(struct ebb_trial *t, struct ebb_err *err)
-{
-	t->t_score += t->request.seconds;
-	t->request.seconds = 0;
-	t->stage = STAGE_INFO;
-	return t->needs.answer_prior ? ask_answers(t, t->fresh.n, false, t->prior_logp) : NEXT;
-}
-
-int ebb_stage_info(struct ebb_trial *t, struct ebb_err *err)
-{
-	const struct ebb_store *s = &t->fresh;
-
-	t->t_score += t->request.seconds;
-	for (int i = 0; i < s->n * s->G; i++)
-		s->info[i] = ebb_info_reward(
-			t->o, t->answer_logp + i * EBB_GOLD_MAX,
-			t->needs.answer_prior ? t->prior_logp + i / s->G * EBB_GOLD_MAX : NULL,
-			s->question[i / s->G].n_gold);
-	t->stage = STAGE_KEEP;
 	return NEXT;
 }
 

@@ -20,6 +20,8 @@ void ebb_fields_init(struct ebb_fields *f, const struct ebb_task *task, const st
 {
 	int questions = (int)o->eval.questions, samples = (int)o->eval.samples, n_metrics;
 	const struct ebb_metric *metric = ebb_metric_rows(&n_metrics);
+	double temperature[EBB_TEMPERATURES_MAX];
+	const int K = ebb_temperatures(o, temperature, NULL);
 	/* clang-format off */
 	const struct ebb_field array[EBB_N_ARRAY_FIELDS] = {
 		[EBB_FIELD_STEP] = {"axis/step", "steps", "rollout batches completed when the row was measured", "", EBB_AXIS_STEP, EBB_F64_ELEMENT, .deterministic = true},
@@ -41,10 +43,14 @@ void ebb_fields_init(struct ebb_fields *f, const struct ebb_task *task, const st
 		[EBB_FIELD_SNAP_CLIP] = {"snapshot/clip", "", "the clip in the step's last update with the token: 0 passed, 1 low, 2 high, 3 dual", "PG 2", EBB_AXIS_SNAPSHOT, EBB_U8_ELEMENT, 2, {R, T}, {"response", "response position"}, true},
 		[EBB_FIELD_SNAP_LOGITS] = {"snapshot/logit_histogram", "share", "raw logits of the step's first update, 96 bins of 0.5 from -24 to 24", "EI 7.4", EBB_AXIS_SNAPSHOT, EBB_F64_ELEMENT, 1, {EBB_LOGIT_BINS}, {"bin"}, true},
 		[EBB_FIELD_SNAP_VALUE] = {"snapshot/value", "reward", "the critic's value of the state before the token, before the step's updates", "PG 4.2", EBB_AXIS_SNAPSHOT, EBB_F32_ELEMENT, 2, {R, T}, {"response", "response position"}, true},
+		[EBB_FIELD_TEMPERATURE] = {"eval/temperature", "", "temperatures of eval/accuracy_at_temperature, 0: greedy", "", EBB_AXIS_EVAL, EBB_F64_ELEMENT, 1, {K}, {"temperature"}, true},
+		[EBB_FIELD_ACCURACY_AT] = {"eval/accuracy_at_temperature", "share", "held-out accuracy of samples at each of eval/temperature", "EI 7.5 evaluation temperature sweep", EBB_AXIS_EVAL, EBB_F64_ELEMENT, 1, {K}, {"temperature"}, true},
 	};
 	/* clang-format on */
 	const bool absent[EBB_N_ARRAY_FIELDS] = {
 		[EBB_FIELD_SNAP_VALUE] = o->critic.model == EBB_CRITIC_NONE,
+		[EBB_FIELD_TEMPERATURE] = K == 0,
+		[EBB_FIELD_ACCURACY_AT] = K == 0,
 	};
 
 	f->n_metrics = n_metrics;

@@ -19,7 +19,7 @@ void ebb_grow_register(struct ebb_trial *t)
 		      sizeof *t->tree.node);
 	ebb_arena_add(&t->arena, &t->tree.at, any ? (size_t)G * (size_t)T : 0, sizeof *t->tree.at);
 	ebb_arena_add(&t->arena, &t->ib, any ? ebb_tree_nodes(G, T) : 0, sizeof *t->ib);
-	ebb_arena_add(&t->arena, &t->chosen, any ? (size_t)o->tree.width : 0, sizeof *t->chosen);
+	ebb_arena_add(&t->arena, &t->branches, any ? (size_t)o->tree.width : 0, sizeof *t->branches);
 }
 
 /* ---- growing ---- */
@@ -75,10 +75,10 @@ static void branch(struct ebb_trial *t, struct ebb_store *s, enum ebb_tree_sampl
 	draw.sample = (uint32_t)t->drawn_from;
 	draw.stream = EBB_STREAM_TREE;
 	read_tree(t, s, i, t->drawn_from);
-	ebb_tree_choose(t->o, sampler, &t->tree, t->ib, &draw, t->chosen);
+	ebb_tree_choose(t->o, sampler, &t->tree, t->ib, &draw, t->branches);
 	draw.stream = coordinates->stream;
 	for (int g = t->drawn_from; g < t->drawn; g++) {
-		const struct ebb_node *node = &t->tree.node[t->chosen[(g - t->drawn_from) / B]];
+		const struct ebb_node *node = &t->tree.node[t->branches[(g - t->drawn_from) / B]];
 
 		take_over(s, i, g, node);
 		draw.sample = (uint32_t)g;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/real.h"
+#include "objective/cluster.h"
+#include "objective/skew.h"
 
 void ebb_reading_clear(struct ebb_reading *r)
 {
@@ -19,7 +21,8 @@ static double ratio(double sum, double count)
 	return count > 0 ? sum / count : NAN;
 }
 
-static void measure_groups(const struct ebb_store *s, struct ebb_reading *r)
+/* paid: by the group's own clusters, whose rewards are no independent successes. */
+static void measure_groups(const struct ebb_store *s, bool paid, struct ebb_reading *r)
 {
 	int degenerate = 0, all_correct = 0, all_wrong = 0;
 	double predicted = 0, average;
@@ -44,9 +47,21 @@ static void measure_groups(const struct ebb_store *s, struct ebb_reading *r)
 	if (s->n > 0)
 		ebb_group_rates(s->reward, s->n, s->G, &r->metric[EBB_M_EFF_RATE], &average);
 	r->metric[EBB_M_GROUP_DEGENERATE] = ratio(degenerate, s->n);
-	r->metric[EBB_M_GROUP_DEGENERATE_PRED] = ratio(predicted, s->n);
+	r->metric[EBB_M_GROUP_DEGENERATE_PRED] = paid ? NAN : ratio(predicted, s->n);
 	r->metric[EBB_M_GROUP_ALL_CORRECT] = ratio(all_correct, s->n);
 	r->metric[EBB_M_GROUP_ALL_WRONG] = ratio(all_wrong, s->n);
+}
+
+/* Does a run of four tokens come twice? The end mark is none of them. */
+static bool repeats_itself(const struct ebb_answer *a, int32_t eos)
+{
+	const int n = a->n - (a->n > 0 && a->token[a->n - 1] == eos);
+
+	for (int i = 0; i + 4 < n; i++)
+		for (int j = i + 1; j + 4 <= n; j++)
+			if (memcmp(a->token + i, a->token + j, 4 * sizeof *a->token) == 0)
+				return true;
+	return false;
 }
 
 /* Sums over tokens and responses of one kind. */
@@ -61,7 +76,7 @@ void ebb_measure_rollouts(const struct ebb_lab *lab, const struct ebb_store *s,
 	double seq = 0, sampled = 0, first = 0, reward = 0, reward2 = 0, truth = 0, candidates = 0;
 	double value[EBB_TASK_CURVES_MAX], weight[EBB_TASK_CURVES_MAX];
 	double sum[EBB_TASK_CURVES_MAX] = {0}, total[EBB_TASK_CURVES_MAX] = {0};
-	int truncated = 0, rows = s->n * s->G;
+	int truncated = 0, repeats = 0, rows = s->n * s->G;
 
 	for (int t = 0; t < s->T && position_entropy; t++)
 		position_entropy[t] = position_count[t] = 0;
@@ -99,6 +114,7 @@ void ebb_measure_rollouts(const struct ebb_lab *lab, const struct ebb_store *s,
 		truth += right;
 		reward2 += judged * judged;
 		truncated += a.truncated;
+		repeats += repeats_itself(&a, lab->task->eos);
 		memset(weight, 0, sizeof weight);
 		lab->task->observe(lab->o, &s->question[i / s->G], &a, &s->verdict[i], value,
 				   weight);
@@ -126,7 +142,9 @@ void ebb_measure_rollouts(const struct ebb_lab *lab, const struct ebb_store *s,
 	r->metric[EBB_M_LOGIT_CANDIDATES] = ratio(candidates, all.tokens);
 	for (int c = 0; c < lab->task->n_curves; c++)
 		r->curve[c] = ratio(sum[c], total[c]);
-	measure_groups(s, r);
+	r->metric[EBB_M_REPETITION] = ratio(repeats, rows);
+	measure_groups(s, lab->o->reward.source == EBB_REWARD_CLUSTER, r);
+	ebb_measure_clusters(lab->o, s, r);
 }
 
 void ebb_measure_logits(const struct ebb_row *row, int n, int stride, const double *moment, int V,
@@ -164,6 +182,144 @@ void ebb_measure_logits(const struct ebb_row *row, int n, int stride, const doub
 	r->metric[EBB_M_LOGIT_SKEWNESS] = sqrt(N) * m3 / (m2 * sqrt(m2));
 	r->metric[EBB_M_LOGIT_KURTOSIS] = N * m4 / (m2 * m2) - 3;
 	r->metric[EBB_M_LOGIT_SKEW_POSITION] = ratio(skew, tokens);
+}
+
+/* Pearson's correlation of pairs as they come (Welford's updates). */
+struct pairs {
+	double n, x, y, xx, yy, xy;
+};
+
+static void pairs_add(struct pairs *p, double x, double y)
+{
+	double dx = x - p->x, dy = y - p->y;
+
+	p->n++;
+	p->x += dx / p->n;
+	p->y += dy / p->n;
+	p->xx += dx * (x - p->x);
+	p->yy += dy * (y - p->y);
+	p->xy += dx * (y - p->y);
+}
+
+/* NaN where one side is constant. */
+static double pairs_correlation(const struct pairs *p)
+{
+	return p->xx > 0 && p->yy > 0 ? p->xy / sqrt(p->xx * p->yy) : NAN;
+}
+
+/* Mean verdict on the members of the largest clusters: of ties, the mean. */
+static double majority_of(const struct ebb_store *s, int group)
+{
+	const int *id = s->cluster + group * s->G;
+	double right = 0, most = 0;
+	int largest = 0;
+
+	for (int g = 0; g < s->G; g++) {
+		int members = 0;
+
+		for (int h = 0; h < s->G; h++)
+			members += id[h] == id[g];
+		if (members > largest) {
+			largest = members;
+			right = most = 0;
+		}
+		if (members == largest) {
+			right += s->verdict[group * s->G + g].reward;
+			most++;
+		}
+	}
+	return right / most;
+}
+
+void ebb_measure_clusters(const struct ebb_options *o, const struct ebb_store *s,
+			  struct ebb_reading *r)
+{
+	const bool paid = o->reward.source == EBB_REWARD_CLUSTER;
+	const int rows = s->n * s->G;
+	double entropy = 0, normalised = 0, largest = 0, clusters = 0, empty = 0, majority = 0;
+	struct pairs gold = {0};
+	int low = 0, high = 0;
+
+	if (s->G < 2)
+		return;
+	for (int i = 0; i < s->n; i++) {
+		struct ebb_cluster_group g;
+
+		ebb_cluster_measure(o, s->G, s->empty + i * s->G, s->cluster + i * s->G, &g);
+		entropy += g.entropy;
+		normalised += g.normalised;
+		largest += g.largest;
+		clusters += g.clusters;
+		empty += g.empty;
+		majority += majority_of(s, i);
+		low += g.low;
+		high += g.high;
+	}
+	r->metric[EBB_M_EMPO_ENTROPY] = ratio(entropy, s->n);
+	r->metric[EBB_M_EMPO_ENTROPY_NORM] = ratio(normalised, s->n);
+	r->metric[EBB_M_EMPO_LARGEST] = ratio(largest, s->n);
+	r->metric[EBB_M_EMPO_CLUSTERS] = ratio(clusters, s->n);
+	r->metric[EBB_M_EMPO_EMPTY] = ratio(empty, rows);
+	r->metric[EBB_M_EMPO_MAJORITY] = ratio(majority, s->n);
+	if (!paid)
+		return;
+	r->metric[EBB_M_EMPO_LOW] = ratio(low, s->n);
+	r->metric[EBB_M_EMPO_HIGH] = ratio(high, s->n);
+	for (int i = 0; i < rows; i++)
+		pairs_add(&gold, s->reward[i], s->verdict[i].reward);
+	r->metric[EBB_M_EMPO_CORR] = pairs_correlation(&gold);
+}
+
+void ebb_measure_info(const struct ebb_store *s, struct ebb_reading *r)
+{
+	const int rows = s->n * s->G;
+	double sum[2] = {0, 0}, count[2] = {0, 0};
+	struct pairs length = {0};
+	int unmarked = 0;
+
+	for (int i = 0; i < rows; i++) {
+		const int right = s->verdict[i].reward >= 0.5;
+
+		sum[right] += s->info[i];
+		count[right]++;
+		unmarked += s->verdict[i].marker < 0;
+		pairs_add(&length, s->info[i], s->length[i]);
+	}
+	r->metric[EBB_M_INFO_CORRECT] = ratio(sum[1], count[1]);
+	r->metric[EBB_M_INFO_WRONG] = ratio(sum[0], count[0]);
+	r->metric[EBB_M_INFO_NO_MARKER] = ratio(unmarked, rows);
+	r->metric[EBB_M_INFO_LENGTH_CORR] = pairs_correlation(&length);
+}
+
+#define REFERENCE_TOP 50  /* the released script's sampler leaves so many scores, ... */
+#define REFERENCE_TAU 0.6 /* ... divided by its temperature */
+
+void ebb_measure_distribution(const struct ebb_store *s, const float *logits, int V, double tau,
+			      float *work, struct ebb_reading *r)
+{
+	struct ebb_skew_pool pool = {0};
+	double weighted = 0, spread = 0, largest = 0, candidates = 0, tokens = 0;
+
+	for (int i = 0; i < s->n * s->G; i++)
+		for (int t = 0; t < s->length[i]; t++) {
+			const float *z =
+				logits + ((size_t)i * (size_t)s->T + (size_t)t) * (size_t)V;
+			double skew = ebb_skew_weighted(z, V);
+			int n;
+
+			ebb_skew_reference(&pool, z, V, REFERENCE_TOP, REFERENCE_TAU, work);
+			largest += ebb_largest_probability(z, V, tau, 0.01, &n);
+			candidates += n;
+			tokens++;
+			if (isfinite(skew)) {
+				weighted += skew;
+				spread++;
+			}
+		}
+	r->metric[EBB_M_LOGIT_SKEW_REFERENCE] = ebb_skew(&pool);
+	r->metric[EBB_M_LOGIT_SKEW_WEIGHTED] = ratio(weighted, spread);
+	r->metric[EBB_M_LOGIT_MAX_PROB] = ratio(largest, tokens);
+	r->metric[EBB_M_LOGIT_CANDIDATES_1PCT] = ratio(candidates, tokens);
 }
 
 void ebb_measure_pairs(const struct ebb_pair_stats *s, struct ebb_reading *r)

@@ -26,6 +26,18 @@ void ebb_measure_logits(const struct ebb_row *row, int n, int stride, const doub
 			const double *entropy, struct ebb_reading *r);
 
 void ebb_measure_pairs(const struct ebb_pair_stats *s, struct ebb_reading *r);
+/* Clusters of the groups' answers, of one draw as above. */
+void ebb_measure_clusters(const struct ebb_options *o, const struct ebb_store *s,
+			  struct ebb_reading *r);
+
+/* What needs the logits (rows, T, V) themselves: skewness in its further scopes, and how many tokens
+ * count at a position. work has room for V. */
+void ebb_measure_distribution(const struct ebb_store *s, const float *logits, int V, double tau,
+			      float *work, struct ebb_reading *r);
+
+/* The information reward of one draw: by correctness, against length, and how often the chain has no
+ * marker to end at. */
+void ebb_measure_info(const struct ebb_store *s, struct ebb_reading *r);
 
 /* Exact KL and its estimates over the tokens of a store with ref and kl filled; logp (rows, T) is the
  * current policy's, which a stale sampler's is not; from (rows, T): the KL of the reference to it. */

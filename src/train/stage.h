@@ -3,8 +3,10 @@
  * of enum ebb_stage:
  *
  *   REST        nothing: between two steps a runner may look around
- *   EVAL        held-out samples, then greedy answers       (at step 0, every eval.cadence, the end)
+ *   EVAL        held-out samples, greedy answers, samples at further temperatures, and the chains
+ *               of I(q;r)                             (at step 0, every eval.cadence, the end)
  *   TREES       held-out trees, grown like those of training        (ib.probe, with an evaluation)
+ *   CHOOSE      the prompts of em.prompts, before the first step
  *   DRAW        questions and responses of one round; DEAL: by several policies (preference.data);
  *               DRAWN: judged, and where they grow on trees the next ones drawn until the trees are
  *               whole
@@ -48,7 +50,15 @@ enum ebb_stage {
 	STAGE_TREES,
 	STAGE_TREES_DRAWN,
 	STAGE_EVAL_DONE,
+	STAGE_HEAT,
+	STAGE_HEATED,
+	STAGE_CHAINS,
+	STAGE_CHAINS_ASK,
+	STAGE_CHAINS_HEARD,
+	STAGE_EVAL_CLOSE,
 	STAGE_RENEW,
+	STAGE_CHOOSE,
+	STAGE_CHOSEN,
 	STAGE_COPY,
 	STAGE_REFRESH,
 	STAGE_DRAW,
@@ -90,6 +100,12 @@ enum ebb_stage {
 	N_STAGES
 };
 
+/* The prompts of em.prompts: places among the candidates, which are functions of their place. */
+#define EBB_CHOSEN_MAX 64 /* the range of em.prompts */
+struct ebb_chosen {
+	int n, index[EBB_CHOSEN_MAX];
+};
+
 struct ebb_trial {
 	struct ebb_lab *lab;
 	const struct ebb_options *o;
@@ -110,7 +126,9 @@ struct ebb_trial {
 	struct ebb_store fresh, batch, reference, greedy;
 	struct ebb_store hand; /* one policy's responses before they are dealt, preference.data   */
 	struct ebb_store eval, eval_greedy;
-	struct ebb_store trees; /* of the probe of IB-Score                                    */
+	struct ebb_store trees;      /* of the probe of IB-Score                              */
+	struct ebb_store candidates; /* em.select                                             */
+	struct ebb_store chains;     /* eval.chains, one response each                        */
 	struct ebb_store shift; /* probe states of the entropy change: one row a question     */
 	bool shift_drawn; /* it holds them: not saved, since drawing them again gives the same */
 	float *shift_before, *shift_after; /* their raw logits            (rows of shift, T, V) */
@@ -137,7 +155,10 @@ struct ebb_trial {
 	int *order;  /* shuffled groups                                      (prompts)        */
 	int *member; /* rows of the mini-batch                               (R)              */
 	struct ebb_minibatch mb;
-	double *logp, *entropy, *kl, *moment, *w_logp, *w_entropy, *w_kl; /* (R, T), moment x 4 */
+	int stride; /* of these arrays: T, more where answers are rows of the pass            */
+	/* (R, stride), moment x 4; 2 R rows with answers */
+	double *logp, *entropy, *kl, *moment, *w_logp, *w_entropy, *w_kl;
+	int *n_gold; /* of the answer rows                                    (R)            */
 
 	/* scratch of requests; sized for the largest of training and evaluation */
 	struct ebb_prompt *prompt;
@@ -146,6 +167,12 @@ struct ebb_trial {
 	struct ebb_row *row;
 	int32_t *answer_token; /* (R, P + T + cue + gold)                           */
 	double *answer_logp, *prior_logp, *answer_entropy; /* (R, EBB_GOLD_MAX)               */
+	float *logits, *logits_work; /* of the probe                     (R, T, V), (V)        */
+	int *successes;              /* of a candidate                   (em.candidates)       */
+	double *accuracy_at, temperature[EBB_TEMPERATURES_MAX]; /* (n_temperatures)            */
+	int n_temperatures;
+	int32_t *chain_token;                            /* (eval.chains, P + T)             */
+	double *chain_logp, *chain_pass, *chain_entropy; /* (chains, chains), (chains, T) each */
 	unsigned char *outcome;        /* (questions * samples)                      */
 	unsigned char *greedy_outcome; /* (questions)                                */
 	int32_t *snap_token, *snap_start;
@@ -156,7 +183,7 @@ struct ebb_trial {
 	int64_t *histogram;       /* of one update                            (R, bins)       */
 	struct ebb_tree tree; /* one at a time                           (nodes), (G, T)      */
 	struct ebb_ib *ib;    /* its scores                              (nodes)              */
-	int *chosen;          /* nodes to branch off from                (tree.width)         */
+	int *branches;        /* nodes to branch off from                (tree.width)         */
 	struct ebb_arena arena;
 };
 
@@ -174,6 +201,15 @@ int ebb_trial_decode(struct ebb_trial *t, struct ebb_store *s, enum ebb_policy p
 int ebb_trial_score(struct ebb_trial *t, struct ebb_store *s, enum ebb_policy policy, int against);
 /* The random numbers of this step and round. */
 struct ebb_draw ebb_trial_draw(const struct ebb_trial *t, enum ebb_stream stream);
+/* Count a store's responses as drawn. */
+void ebb_trial_charge(struct ebb_trial *t, const struct ebb_store *s);
+/* Question i of this step: fresh, or one of the chosen prompts (oneshot.c). */
+void ebb_trial_question(struct ebb_trial *t, int i, struct ebb_question *q);
+/* The gold answer after the chain of row i, or after nothing, as a row whose gold tokens are judged;
+ * token has room for ebb_trial_answer_stride (answer.c). */
+struct ebb_row ebb_trial_answer_row(const struct ebb_trial *t, const struct ebb_store *s, int i,
+				    bool with_chain, int32_t *token);
+size_t ebb_trial_answer_stride(const struct ebb_trial *t);
 /* The policy that draws this step's responses; behind the static baseline; of the critic's values. */
 enum ebb_policy ebb_trial_sampler(const struct ebb_trial *t);
 enum ebb_policy ebb_trial_static(const struct ebb_trial *t);
@@ -234,10 +270,18 @@ EBB_STAGE(eval_greedy);
 EBB_STAGE(eval_done);
 EBB_STAGE(trees); /* grow.c */
 EBB_STAGE(trees_drawn);
+EBB_STAGE(heat); /* probe.c */
+EBB_STAGE(heated);
+EBB_STAGE(chains);
+EBB_STAGE(chains_ask);
+EBB_STAGE(chains_heard);
+EBB_STAGE(eval_close); /* evaluate.c */
+EBB_STAGE(renew);      /* collect.c */
+EBB_STAGE(choose);     /* oneshot.c */
+EBB_STAGE(chosen);
 EBB_STAGE(copy); /* behaviour.c */
 EBB_STAGE(deal);
-EBB_STAGE(renew); /* collect.c */
-EBB_STAGE(refresh);
+EBB_STAGE(refresh); /* collect.c */
 EBB_STAGE(draw);
 EBB_STAGE(drawn);
 EBB_STAGE(judged);
@@ -246,10 +290,10 @@ EBB_STAGE(greedy);
 EBB_STAGE(greedy_done);
 EBB_STAGE(probe);
 EBB_STAGE(probe_done);
-EBB_STAGE(answer);
+EBB_STAGE(answer); /* answer.c */
 EBB_STAGE(prior);
 EBB_STAGE(info);
-EBB_STAGE(keep);
+EBB_STAGE(keep); /* collect.c */
 EBB_STAGE(inject); /* inject.c */
 EBB_STAGE(inject_done);
 EBB_STAGE(values); /* critic.c */

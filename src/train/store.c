@@ -1,6 +1,7 @@
 #include "train/store.h"
 
 #include <string.h>
+#include "objective/cluster.h"
 
 void ebb_store_register(struct ebb_store *s, struct ebb_arena *arena, int capacity, int G, int P,
 			int T)
@@ -9,12 +10,15 @@ void ebb_store_register(struct ebb_store *s, struct ebb_arena *arena, int capaci
 
 	*s = (struct ebb_store){.capacity = capacity, .G = G, .P = P, .T = T};
 	ebb_arena_add(arena, &s->question, groups, sizeof *s->question);
+	ebb_arena_add(arena, &s->left_out, groups, sizeof *s->left_out);
 	ebb_arena_add(arena, &s->baseline, groups, sizeof *s->baseline);
 	ebb_arena_add(arena, &s->token, rows * (size_t)(P + T), sizeof *s->token);
 	ebb_arena_add(arena, &s->response, cells, sizeof *s->response);
 	ebb_arena_add(arena, &s->length, rows, sizeof *s->length);
 	ebb_arena_add(arena, &s->truncated, rows, sizeof *s->truncated);
 	ebb_arena_add(arena, &s->verdict, rows, sizeof *s->verdict);
+	ebb_arena_add(arena, &s->empty, rows, sizeof *s->empty);
+	ebb_arena_add(arena, &s->cluster, rows, sizeof *s->cluster);
 	ebb_arena_add(arena, &s->reward, rows, sizeof *s->reward);
 	ebb_arena_add(arena, &s->shaped, rows, sizeof *s->shaped);
 	ebb_arena_add(arena, &s->info, rows, sizeof *s->info);
@@ -47,6 +51,7 @@ void ebb_store_copy(struct ebb_store *to, int i, const struct ebb_store *from, i
 	if (to->G != from->G || to->T != from->T || to->P != from->P || i >= to->capacity)
 		EBB_BUG("stores of different shape");
 	to->question[i] = from->question[j];
+	to->left_out[i] = from->left_out[j];
 	to->baseline[i] = from->baseline[j];
 	copy_rows(to->token, from->token, i, j, to->G, (T + (size_t)to->P) * sizeof *to->token);
 	copy_rows(to->response, from->response, i, j, to->G, T * sizeof *to->response);
@@ -69,6 +74,32 @@ void ebb_store_copy(struct ebb_store *to, int i, const struct ebb_store *from, i
 	copy_rows(to->paths.ends, from->paths.ends, i, j, to->G, T);
 	for (int g = 0; g < to->G; g++)
 		to->group[i * to->G + g] = i;
+}
+
+static bool same_answer(const void *verdict, int a, int b)
+{
+	const struct ebb_verdict *v = verdict;
+
+	return v[a].answer == v[b].answer;
+}
+
+/* Clusters of a group's answers; with reward.source=cluster they are what it is paid for. Where they
+ * are only measured, a missing answer is a cluster of its own. */
+static void cluster_group(struct ebb_store *s, const struct ebb_options *o, int i)
+{
+	const bool paid = o->reward.source == EBB_REWARD_CLUSTER;
+	const int first = i * s->G;
+	struct ebb_cluster_group g;
+
+	for (int k = first; k < first + s->G; k++)
+		s->empty[k] = s->verdict[k].answer < 0;
+	ebb_cluster_assign(o->cluster.rule, paid && o->cluster.empty == EBB_CLUSTER_JOINT, s->G,
+			   s->empty + first, same_answer, s->verdict + first, s->cluster + first);
+	if (!paid)
+		return;
+	ebb_cluster_measure(o, s->G, s->empty + first, s->cluster + first, &g);
+	ebb_cluster_reward(o, s->G, s->empty + first, s->cluster + first, s->reward + first);
+	s->left_out[i] = g.low || g.high;
 }
 
 /* Does a step end with token t of this response? EI 5.1 */
@@ -127,16 +158,22 @@ static void judge_row(struct ebb_store *s, const struct ebb_lab *lab, int row,
 void ebb_store_judge(struct ebb_store *s, const struct ebb_lab *lab, int first_group, int n_groups,
 		     const struct ebb_draw *draw)
 {
-	for (int row = first_group * s->G; row < (first_group + n_groups) * s->G; row++)
-		judge_row(s, lab, row, draw);
+	for (int i = first_group; i < first_group + n_groups; i++) {
+		for (int g = 0; g < s->G; g++)
+			judge_row(s, lab, i * s->G + g, draw);
+		cluster_group(s, lab->o, i);
+	}
 }
 
 void ebb_store_judge_samples(struct ebb_store *s, const struct ebb_lab *lab, int first, int end,
 			     const struct ebb_draw *draw)
 {
-	for (int i = 0; i < s->n; i++)
+	for (int i = 0; i < s->n; i++) {
 		for (int g = first; g < end; g++)
 			judge_row(s, lab, i * s->G + g, draw);
+		if (end == s->G)
+			cluster_group(s, lab->o, i);
+	}
 }
 
 struct ebb_batch ebb_store_batch(struct ebb_store *s, const struct ebb_needs *needs)
@@ -160,6 +197,7 @@ struct ebb_batch ebb_store_batch(struct ebb_store *s, const struct ebb_needs *ne
 		.injected = s->injected,
 		.baseline = needs->reference_samples || needs->greedy ? s->baseline : NULL,
 		.paths = needs->trees ? &s->paths : NULL,
+		.left_out = needs->clusters ? s->left_out : NULL,
 		.shaped = s->shaped,
 		.advantage = s->advantage,
 	};

@@ -14,13 +14,17 @@ struct ebb_store {
 	int n;        /* groups in use                                               */
 	int G, P, T;  /* samples a group, longest prompt, longest response           */
 	struct ebb_question *question; /* one a group                       (capacity)  */
+	bool *left_out;                /* no advantage: its clusters say so               (capacity)  */
 	double *baseline;              /* static or greedy baseline         (capacity)  */
 	int32_t *token;                /* prompt, then response                     (rows, P+T)  */
 	int32_t *response;             /* as the sampler wrote it                   (rows, T)    */
 	int *length;                   /* response tokens, end mark included        (rows)       */
 	bool *truncated;               /*                                           (rows)       */
 	struct ebb_verdict *verdict;   /*                                  (rows)       */
-	double *reward;                /* in [0,1]: verifier's, as task.noise leaves it, or random (rows) */
+	bool *empty;                   /* no answer                                 (rows)       */
+	int *cluster;                  /* of its answer, in the group               (rows)       */
+	double *reward;                /* in [0,1]: verifier's, as task.noise leaves it, random, or its
+					* cluster's                                 (rows)       */
 	double *shaped;                /*                                           (rows)       */
 	double *info;                  /* rho of EI 4.6                             (rows)       */
 	double *logp;                  /* sampler's, at tau                         (rows, T)    */

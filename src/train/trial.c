@@ -48,8 +48,9 @@ int ebb_trial_decode(struct ebb_trial *t, struct ebb_store *s, enum ebb_policy p
 {
 	const struct ebb_options *o = t->o;
 	bool training = draw.stream == EBB_STREAM_DECODE && !greedy;
-	bool limited =
-		training || draw.stream == EBB_STREAM_REFERENCE; /* the same rule of drawing */
+	bool limited = training ||
+		       draw.stream == EBB_STREAM_REFERENCE || /* the same rule of drawing */
+		       draw.stream == EBB_STREAM_CANDIDATE_DECODE;
 
 	for (int i = 0; i < s->n; i++) {
 		t->prompt[i] = (struct ebb_prompt){s->question[i].prompt, s->question[i].n_prompt};
@@ -93,6 +94,13 @@ struct ebb_draw ebb_trial_draw(const struct ebb_trial *t, enum ebb_stream stream
 				 .stream = stream,
 				 .step = (uint32_t)t->step,
 				 .round = (uint32_t)t->round};
+}
+
+void ebb_trial_charge(struct ebb_trial *t, const struct ebb_store *s)
+{
+	for (int i = 0; i < s->n * s->G; i++)
+		t->tokens += s->length[i] - s->paths.shared[i];
+	t->rollouts += s->n * s->G;
 }
 
 /* A scoring request over all rows of a store; results are the caller's to name. */
@@ -213,7 +221,15 @@ static int (*const stage_of[N_STAGES])(struct ebb_trial *, struct ebb_err *) = {
 	[STAGE_TREES] = ebb_stage_trees,
 	[STAGE_TREES_DRAWN] = ebb_stage_trees_drawn,
 	[STAGE_EVAL_DONE] = ebb_stage_eval_done,
+	[STAGE_HEAT] = ebb_stage_heat,
+	[STAGE_HEATED] = ebb_stage_heated,
+	[STAGE_CHAINS] = ebb_stage_chains,
+	[STAGE_CHAINS_ASK] = ebb_stage_chains_ask,
+	[STAGE_CHAINS_HEARD] = ebb_stage_chains_heard,
+	[STAGE_EVAL_CLOSE] = ebb_stage_eval_close,
 	[STAGE_RENEW] = ebb_stage_renew,
+	[STAGE_CHOOSE] = ebb_stage_choose,
+	[STAGE_CHOSEN] = ebb_stage_chosen,
 	[STAGE_COPY] = ebb_stage_copy,
 	[STAGE_REFRESH] = ebb_stage_refresh,
 	[STAGE_DRAW] = ebb_stage_draw,
@@ -287,22 +303,49 @@ int ebb_trial_policies(const struct ebb_trial *t)
 	return EBB_POLICY_RING + others(t) + refreshes(t) + ebb_critic_separate(t);
 }
 
+/* The stores and arrays of what is switched on by options of its own. */
+static void register_probes(struct ebb_trial *t, int P, int T)
+{
+	const struct ebb_options *o = t->o;
+	struct ebb_arena *a = &t->arena;
+	const int chains = (int)o->eval.chains;
+	const int candidates = o->em.select == EBB_EM_NONE ? 0 : (int)o->em.candidates;
+
+	ebb_store_register(&t->candidates, a, candidates, (int)o->em.samples, P, T);
+	ebb_store_register(&t->chains, a, chains, 1, P, T);
+	t->candidates.n = candidates;
+	t->chains.n = chains;
+	t->n_temperatures = ebb_temperatures(o, t->temperature, NULL);
+	ebb_arena_add(a, &t->successes, (size_t)candidates, sizeof *t->successes);
+	ebb_arena_add(a, &t->accuracy_at, (size_t)t->n_temperatures, sizeof *t->accuracy_at);
+	ebb_arena_add(a, &t->chain_token, (size_t)(chains * (P + T)), sizeof *t->chain_token);
+	ebb_arena_add(a, &t->chain_logp, (size_t)(chains * chains), sizeof *t->chain_logp);
+	ebb_arena_add(a, &t->chain_pass, (size_t)(chains * T), sizeof *t->chain_pass);
+	ebb_arena_add(a, &t->chain_entropy, (size_t)(chains * T), sizeof *t->chain_entropy);
+}
+
+static size_t larger(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
 static void register_scratch(struct ebb_trial *t, int groups, int G, int P, int T)
 {
 	const struct ebb_options *o = t->o;
 	struct ebb_arena *a = &t->arena;
-	size_t R = (size_t)groups * (size_t)G, cells = R * (size_t)T;
+	const size_t R = (size_t)groups * (size_t)G, cells = R * (size_t)T;
+	const size_t rows = t->needs.answer_rows ? 2 * R : R, pass = rows * (size_t)t->stride;
+	const size_t V = (size_t)t->lab->task->vocabulary, chains = (size_t)o->eval.chains;
 	size_t eval = (size_t)(o->eval.questions * o->eval.samples);
-	size_t reference = (size_t)groups * (size_t)t->needs.reference_samples;
-	size_t trees = (size_t)(ebb_lab_probe(o) * ebb_tree_group(o));
-	size_t largest = R > eval ? R : eval;
-	size_t shift = (size_t)ebb_trial_shift_rows(o, T), V = (size_t)t->lab->task->vocabulary;
-	size_t prompts = (size_t)(o->eval.questions > groups ? o->eval.questions : groups);
+	const size_t shift = (size_t)ebb_trial_shift_rows(o, T);
+	size_t largest = larger(R, eval),
+	       prompts = larger((size_t)groups, (size_t)o->eval.questions);
 
-	largest = largest > reference ? largest : reference;
-	largest = largest > shift ? largest : shift;
-	largest = largest > trees ? largest : trees;
-	prompts = prompts > shift ? prompts : shift;
+	largest = larger(largest, (size_t)groups * (size_t)t->needs.reference_samples);
+	largest = larger(largest, (size_t)(t->candidates.n * t->candidates.G));
+	largest = larger(largest, (size_t)(ebb_lab_probe(o) * ebb_tree_group(o)));
+	largest = larger(largest, larger(chains, shift));
+	prompts = larger(prompts, larger((size_t)t->candidates.n, larger(chains, shift)));
 	ebb_arena_add(a, &t->shift_before, shift * (size_t)T * V, sizeof *t->shift_before);
 	ebb_arena_add(a, &t->shift_after, shift * (size_t)T * V, sizeof *t->shift_after);
 	ebb_arena_add(a, &t->shift_scratch, 2 * V, sizeof *t->shift_scratch);
@@ -311,29 +354,32 @@ static void register_scratch(struct ebb_trial *t, int groups, int G, int P, int 
 	ebb_arena_add(a, &t->pool_logp, t->needs.pool ? cells : 0, sizeof *t->pool_logp);
 	ebb_arena_add(a, &t->pool_logit, t->needs.pool && t->needs.logit ? cells : 0,
 		      sizeof *t->pool_logit);
-	ebb_arena_add(a, &t->logit, t->needs.logit ? cells : 0, sizeof *t->logit);
+	ebb_arena_add(a, &t->logit, t->needs.logit ? pass : 0, sizeof *t->logit);
 	ebb_arena_add(a, &t->decile_entropy, EBB_DECILES, sizeof *t->decile_entropy);
 	ebb_arena_add(a, &t->position_entropy, (size_t)T, sizeof *t->position_entropy);
 	ebb_arena_add(a, &t->position_count, (size_t)T, sizeof *t->position_count);
 	ebb_arena_add(a, &t->keep, (size_t)groups, sizeof *t->keep);
 	ebb_arena_add(a, &t->order, (size_t)groups, sizeof *t->order);
 	ebb_arena_add(a, &t->member, R, sizeof *t->member);
-	ebb_arena_add(a, &t->logp, cells, sizeof *t->logp);
-	ebb_arena_add(a, &t->entropy, cells, sizeof *t->entropy);
-	ebb_arena_add(a, &t->kl, cells, sizeof *t->kl);
-	ebb_arena_add(a, &t->moment, 4 * cells, sizeof *t->moment);
-	ebb_arena_add(a, &t->w_logp, cells, sizeof *t->w_logp);
-	ebb_arena_add(a, &t->w_entropy, cells, sizeof *t->w_entropy);
-	ebb_arena_add(a, &t->w_kl, cells, sizeof *t->w_kl);
+	ebb_arena_add(a, &t->n_gold, R, sizeof *t->n_gold);
+	ebb_arena_add(a, &t->logp, pass, sizeof *t->logp);
+	ebb_arena_add(a, &t->entropy, pass, sizeof *t->entropy);
+	ebb_arena_add(a, &t->kl, pass, sizeof *t->kl);
+	ebb_arena_add(a, &t->moment, 4 * pass, sizeof *t->moment);
+	ebb_arena_add(a, &t->w_logp, pass, sizeof *t->w_logp);
+	ebb_arena_add(a, &t->w_entropy, pass, sizeof *t->w_entropy);
+	ebb_arena_add(a, &t->w_kl, pass, sizeof *t->w_kl);
 	ebb_arena_add(a, &t->prompt, prompts, sizeof *t->prompt);
 	ebb_arena_add(a, &t->sample, largest, sizeof *t->sample);
 	ebb_arena_add(a, &t->sample_row, largest, sizeof *t->sample_row);
-	ebb_arena_add(a, &t->row, R > shift ? R : shift, sizeof *t->row);
+	ebb_arena_add(a, &t->row, larger(rows, larger(chains, shift)), sizeof *t->row);
 	ebb_arena_add(a, &t->answer_token, R * (size_t)(P + T + t->lab->task->n_cue + EBB_GOLD_MAX),
 		      sizeof *t->answer_token);
 	ebb_arena_add(a, &t->answer_logp, R * EBB_GOLD_MAX, sizeof *t->answer_logp);
 	ebb_arena_add(a, &t->prior_logp, R * EBB_GOLD_MAX, sizeof *t->prior_logp);
 	ebb_arena_add(a, &t->answer_entropy, R * EBB_GOLD_MAX, sizeof *t->answer_entropy);
+	ebb_arena_add(a, &t->logits, cells * V, sizeof *t->logits);
+	ebb_arena_add(a, &t->logits_work, V, sizeof *t->logits_work);
 	ebb_arena_add(a, &t->outcome, eval, sizeof *t->outcome);
 	ebb_arena_add(a, &t->greedy_outcome, (size_t)o->eval.questions, sizeof *t->greedy_outcome);
 	ebb_arena_add(a, &t->snap_token, R * (size_t)(P + T), sizeof *t->snap_token);
@@ -341,10 +387,20 @@ static void register_scratch(struct ebb_trial *t, int groups, int G, int P, int 
 	ebb_arena_add(a, &t->snap, cells, sizeof *t->snap);
 	ebb_arena_add(a, &t->snap_clip, cells, sizeof *t->snap_clip);
 	ebb_arena_add(a, &t->snap_logits, EBB_LOGIT_BINS, sizeof *t->snap_logits);
-	ebb_arena_add(a, &t->mark, cells, sizeof *t->mark);
-	ebb_arena_add(a, &t->histogram, R * EBB_LOGIT_BINS, sizeof *t->histogram);
+	ebb_arena_add(a, &t->mark, R * (size_t)t->stride, sizeof *t->mark);
+	ebb_arena_add(a, &t->histogram, rows * EBB_LOGIT_BINS, sizeof *t->histogram);
 	ebb_critic_register(t, groups * G, T);
 	ebb_inject_register(t, groups, T);
+}
+
+/* Questions that stay the same for the whole trial. */
+static void ask(struct ebb_trial *t, enum ebb_stream stream, bool held_out, struct ebb_store *s)
+{
+	for (int i = 0; i < s->n; i++) {
+		struct ebb_draw draw = {.seed = t->o->seed, .stream = stream, .slot = (uint32_t)i};
+
+		t->lab->task->question(t->o, &draw, held_out, &s->question[i]);
+	}
 }
 
 int ebb_trial_open(struct ebb_trial **out, struct ebb_lab *lab, struct ebb_watch *watch,
@@ -377,6 +433,8 @@ int ebb_trial_open(struct ebb_trial **out, struct ebb_lab *lab, struct ebb_watch
 	ebb_store_register(&t->eval, &t->arena, questions, (int)o->eval.samples, P, T);
 	ebb_store_register(&t->eval_greedy, &t->arena, questions, 1, P, T);
 	ebb_store_register(&t->shift, &t->arena, ebb_trial_shift_rows(o, T), 1, P, T);
+	t->stride = t->needs.answer_rows && T < EBB_GOLD_MAX ? EBB_GOLD_MAX : T;
+	register_probes(t, P, T);
 	register_scratch(t, groups, G, P, T);
 	ebb_grow_register(t);
 	rc = ebb_arena_commit(&t->arena, err);
@@ -385,16 +443,13 @@ int ebb_trial_open(struct ebb_trial **out, struct ebb_lab *lab, struct ebb_watch
 		return rc;
 	}
 	t->eval.n = t->eval_greedy.n = questions;
-	for (int i = 0; i < questions; i++) {
-		struct ebb_draw draw = {
-			.seed = o->seed, .stream = EBB_STREAM_EVAL_QUESTION, .slot = (uint32_t)i};
-
-		lab->task->question(o, &draw, true, &t->eval.question[i]);
-		t->eval_greedy.question[i] = t->eval.question[i];
-	}
+	ask(t, EBB_STREAM_EVAL_QUESTION, true, &t->eval);
+	memcpy(t->eval_greedy.question, t->eval.question,
+	       (size_t)questions * sizeof *t->eval.question);
 	t->trees.n = t->trees.capacity;
 	memcpy(t->trees.question, t->eval.question,
 	       (size_t)t->trees.n * sizeof *t->trees.question);
+	ask(t, EBB_STREAM_CHAIN, true, &t->chains);
 	*out = t;
 	return 0;
 }

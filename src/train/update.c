@@ -177,6 +177,7 @@ int ebb_stage_prepare(struct ebb_trial *t, struct ebb_err *err)
 	r->metric[EBB_M_REWARD_INFO] = p->info_mean;
 	r->metric[EBB_M_REWARD_INFO_STD] = p->info_std;
 	r->metric[EBB_M_INFO_ONLY] = p->info_only_frac;
+	r->metric[EBB_M_INFO_SHARE] = p->info_share;
 	r->metric[EBB_M_ADV_MEAN] = p->adv_mean;
 	r->metric[EBB_M_ADV_STD] = p->adv_std;
 	r->metric[EBB_M_ADV_STD_RAW] = p->adv_std_raw;
@@ -269,9 +270,9 @@ static void ask_update(struct ebb_trial *t)
 			   : t->needs.old_kl ? (int)EBB_POLICY_START
 					     : -1,
 		.pass = {.row = t->row,
-			 .n = t->mb.n,
-			 .stride = t->batch.T,
-			 .tau = t->o->sample.temperature,
+			 .n = t->mb.n + t->mb.n_answers,
+			 .stride = t->stride,
+			 .tau = ebb_update_temperature(t->o),
 			 .logp = t->logp,
 			 .entropy = t->entropy,
 			 .kl = t->needs.exact_kl ? t->kl : NULL,
@@ -290,16 +291,38 @@ static void ask_update(struct ebb_trial *t)
 	t->stage = STAGE_UPDATED;
 }
 
-/* The rows of the mini-batch as the model reads them. */
-static void fill_rows(struct ebb_trial *t)
+/* Row i of the mini-batch: the states its response tokens were drawn from or, with
+ * em.mask=reference, those after each of them; the end mark stands for the token that none drew. */
+static struct ebb_row response_row(struct ebb_trial *t, int i)
 {
 	const struct ebb_store *s = &t->batch;
+	const int row = t->member[i], n_prompt = s->question[row / s->G].n_prompt;
+	const int end = n_prompt + s->length[row];
+	int32_t *token = s->token + (size_t)row * (size_t)(s->P + s->T), *copy;
 
-	for (int i = 0; i < t->mb.n; i++) {
-		int row = t->member[i], n_prompt = s->question[row / s->G].n_prompt;
+	if (t->o->em.mask == EBB_EM_ALIGNED)
+		return (struct ebb_row){token, n_prompt, end};
+	copy = t->answer_token + (size_t)i * ebb_trial_answer_stride(t);
+	memcpy(copy, token, (size_t)end * sizeof *copy);
+	copy[end] = t->lab->task->eos;
+	return (struct ebb_row){copy, n_prompt + 1, end + 1};
+}
 
-		t->row[i] = (struct ebb_row){s->token + (size_t)row * (size_t)(s->P + s->T),
-					     n_prompt, n_prompt + s->length[row]};
+/* The rows of the mini-batch as the model reads them, and behind them with info.grad=direct or both
+ * the gold answers after their chains. */
+static void fill_rows(struct ebb_trial *t)
+{
+	const int n = t->mb.n;
+
+	for (int i = 0; i < n; i++)
+		t->row[i] = response_row(t, i);
+	for (int i = 0; i < t->mb.n_answers; i++) {
+		struct ebb_row *r = &t->row[n + i];
+
+		*r = ebb_trial_answer_row(t, &t->batch, t->member[i], true,
+					  t->answer_token +
+						  (size_t)i * ebb_trial_answer_stride(t));
+		t->n_gold[i] = r->length - r->start;
 	}
 }
 
@@ -334,7 +357,7 @@ static int ask_selection(struct ebb_trial *t)
 					     .against = -1,
 					     .pass = {.row = t->row,
 						      .n = t->mb.n,
-						      .stride = s->T,
+						      .stride = t->stride,
 						      .tau = t->o->sample.temperature,
 						      .logp = t->logp,
 						      .logit = t->needs.logit ? t->logit : NULL,
@@ -344,7 +367,7 @@ static int ask_selection(struct ebb_trial *t)
 	if (t->needs.pool)
 		memcpy(t->pool_logp, t->view.old, (size_t)t->view.R * width);
 	for (int i = 0; i < t->mb.n; i++)
-		memcpy(t->logp + (size_t)i * (size_t)s->T,
+		memcpy(t->logp + (size_t)i * (size_t)t->stride,
 		       t->view.old + (size_t)t->member[i] * (size_t)s->T, width);
 	t->request.seconds = 0;
 	return NEXT;
@@ -358,7 +381,9 @@ int ebb_update_begin(struct ebb_trial *t, struct ebb_err *err)
 				       .batch = &t->view,
 				       .row = t->member,
 				       .n = n,
-				       .stride = t->batch.T,
+				       .stride = t->stride,
+				       .n_answers = t->needs.answer_rows ? n : 0,
+				       .n_gold = t->n_gold,
 				       .kl_coef = t->kl_coef,
 				       .entropy_coef = t->entropy_coef,
 				       .limit = t->batch.T,
@@ -413,6 +438,18 @@ int ebb_stage_select(struct ebb_trial *t, struct ebb_err *err)
 	return WORK;
 }
 
+/* Of new to old policy: measured where the update judges the states that drew the tokens. */
+static void set_ratios(double *m, const struct ebb_weigh_stats *w)
+{
+	m[EBB_M_PPO_KL] = w->ppo_kl;
+	m[EBB_M_PPO_KL_K3] = w->ppo_kl_k3;
+	m[EBB_M_RATIO_MEAN] = w->ratio_mean;
+	m[EBB_M_RATIO_MAX] = w->ratio_max;
+	m[EBB_M_RATIO_MIN] = w->ratio_min;
+	m[EBB_M_RATIO_CLAMPED] = w->log_ratio_clamped;
+	m[EBB_M_LOGP_FLOORED] = w->logp_floored;
+}
+
 int ebb_stage_updated(struct ebb_trial *t, struct ebb_err *err)
 {
 	double *m = t->update_reading.metric;
@@ -426,7 +463,8 @@ int ebb_stage_updated(struct ebb_trial *t, struct ebb_err *err)
 		snapshot_update(t);
 	if (!t->measured) { /* exactly on-policy: no update of this step came before */
 		t->measured = true;
-		if (!ebb_trial_off_policy(t)) /* else sampler and trainer are two policies */
+		/* else sampler and trainer are two policies, or judge other states */
+		if (!ebb_trial_off_policy(t) && ebb_update_as_drawn(t->o))
 			t->reading.metric[EBB_M_RATIO_MAX_DEV] =
 				ebb_measure_ratio_dev(&t->batch, t->carried * t->batch.G, t->member,
 						      t->mb.n, t->logp, t->mb.stride);
@@ -438,18 +476,16 @@ int ebb_stage_updated(struct ebb_trial *t, struct ebb_err *err)
 	m[EBB_M_KL_LOSS] = w.kl_loss;
 	m[EBB_M_ENTROPY_LOSS] = w.entropy_loss;
 	m[EBB_M_GRAD_NORM] = t->request.grad_norm;
-	m[EBB_M_PPO_KL] = w.ppo_kl;
-	m[EBB_M_PPO_KL_K3] = w.ppo_kl_k3;
+	m[EBB_M_INFO_LOSS] = w.info_loss;
+	if (t->o->entropy.form == EBB_FORM_MINIMISE && ebb_weighs_entropy(t->o))
+		m[EBB_M_EM_LOSS] = w.entropy_mean;
+	if (ebb_update_as_drawn(t->o))
+		set_ratios(m, &w);
 	m[EBB_M_CLIP_LOW] = w.clip_low;
 	m[EBB_M_CLIP_HIGH] = w.clip_high;
 	m[EBB_M_CLIP_DUAL] = w.clip_dual;
 	m[EBB_M_CLIP_SEQUENCE] = w.clip_sequence;
 	m[EBB_M_CLIP_UP_PROB] = w.clip_high_prob;
-	m[EBB_M_RATIO_MEAN] = w.ratio_mean;
-	m[EBB_M_RATIO_MAX] = w.ratio_max;
-	m[EBB_M_RATIO_MIN] = w.ratio_min;
-	m[EBB_M_RATIO_CLAMPED] = w.log_ratio_clamped;
-	m[EBB_M_LOGP_FLOORED] = w.logp_floored;
 	m[EBB_M_TOKEN_KEPT] = w.token_kept;
 	m[EBB_M_TIS_MEAN] = w.tis_mean;
 	m[EBB_M_TIS_ESS] = w.tis_ess;

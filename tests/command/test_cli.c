@@ -150,6 +150,12 @@ Test(cli, a_run_continues_what_is_missing_and_refuses_strangers)
 	cr_assert_eq(ebb("run algorithm=dapo seeds=1 " TINY "--out r --dry-run"), 2);
 	cr_assert_eq(ebb("run algorithm=grpo,dapo seeds=2 " TINY "--out r eval.cadence=1"), 2);
 	says("eval.cadence=20");
+	cr_assert_eq(ebb("run algorithm=grpo,dapo seeds=2 " TINY "--out r eval.chains=2"), 2);
+	says("eval.chains=0");
+	cr_assert_eq(
+		ebb("run algorithm=grpo,dapo seeds=2 " TINY "--out r eval.temperatures='0.5 1'"),
+		2);
+	says("asks for '0.5 1'");
 	cr_assert_eq(ebb("run algorithm=grpo " TINY "--out --dry-run"), 2);
 	cr_assert_eq(ebb("run algorithm=grpo " TINY "--out="), 2);
 	cr_assert(there("r/run.h5") && there("r/resolved.yaml") && there("r/log.jsonl"));

@@ -187,6 +187,32 @@ Test(export, json_says_what_csv_says)
 	free(csv);
 }
 
+/* Metrics that no dataset holds come by name, and only by name. */
+Test(export, derived_metrics_by_name)
+{
+	struct ebb_run r;
+	struct csv c;
+
+	make_run();
+	r = open_run("r");
+	run("export r --metric pass@2 --metric accuracy --metric eval/pass@1 --arm gspo");
+	csv_open(&c, output.data);
+	for (int s = 0; s < r.n_seeds; s++) {
+		check_array(&r, 2, s, "eval/accuracy", &c);
+		check_array(&r, 2, s, "eval/pass@2", &c);
+		check_array(&r, 2, s, "eval/pass@1", &c);
+	}
+	cr_assert(!csv_next(&c));
+	csv_close(&c);
+	run("export r");
+	cr_expect_null(strstr(output.data, "eval/pass@1,"));
+	cr_assert_eq(ebb("export r --metric pass@64"), 2);
+	says("no finished trial has 'pass@64'");
+	cr_assert_eq(ebb("export r --metric accuracy@0.5"), 2);
+	says("no finished trial has 'accuracy@0.5'");
+	ebb_run_release(&r);
+}
+
 Test(export, what_is_not_there_is_named)
 {
 	run("run algorithm=grpo seeds=1 " SHORT "--out r");

@@ -163,6 +163,15 @@ Test(unit, lines)
 			   "preference.c_ref=1 preference.label=dirac",
 		 "score", "0.1 mean_t [ logp_it - 1 ref_it - mean_{v >= t} (-logp_iv) ]", ""},
 		{ON_PAIRS "preference.refresh=0", "pairs", "drawn by the base policy", "EI 8.4"},
+		{"reward.source=cluster", "reward", "r_i = p_i", "EI 6.3 freq"},
+		{"reward.source=cluster cluster.high=0.85", "clusters",
+		 "A_i = 0 in groups with SE / ln G outside (0, 0.85)", "EI 6.1, 6.2"},
+		{"info.coef=0.1 info.grad=direct", "loss", "- 0.1 mean_i u_i", ""},
+		{"info.coef=0.1 info.grad=direct", "advantage", "A_i = (r_i - mean_g(r))", ""},
+		{"em.prompts=1 em.select=pass_variance", "prompts", "the same 1 of 64 prompts",
+		 "EI 7.3 pass_variance"},
+		{"loss.policy=none entropy.coef=1 em.temperature=0.5 em.mask=reference", "entropy",
+		 "distribution after token t at temperature 0.5", ""},
 	};
 
 	for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
@@ -229,6 +238,8 @@ Test(unit, one_update_a_step)
 #define ON_GAMMA     "entropy.coef=0.1 entropy.aggregate=seq-mean gamma.kind=piece_linear "
 #define ON_CRITIC    "critic.model=shared advantage.center=critic advantage.scale=whiten "
 #define ON_TREE      "tree.sampler=ib advantage.center=tree "
+#define ON_CLUSTER   "reward.source=cluster "
+#define ON_EM        "loss.policy=none entropy.form=minimise entropy.coef=1 em.prompts=1 "
 #define ON_INFO      "info.coef=0.5 info.external=2 "
 
 /* No option is overlooked: with its stage on, every choice and every other number reads otherwise. */
@@ -237,7 +248,18 @@ Test(unit, every_option_of_the_loss_changes_the_text)
 	static const struct {
 		const char *base, *key, *value[9];
 	} option[] = {
-		{"", "reward.source", {"verifier", "random"}},
+		{"", "reward.source", {"verifier", "random", "cluster"}},
+		{ON_CLUSTER, "cluster.reward", {"freq", "trl_math", "natural", "voting"}},
+		{ON_CLUSTER, "cluster.rule", {"first_representative", "last_writer"}},
+		{ON_CLUSTER, "cluster.empty", {"singleton", "joint"}},
+		{ON_CLUSTER, "cluster.low", {"0", "0.1"}},
+		{ON_CLUSTER, "cluster.high", {"1", "0.85"}},
+		{ON_EM, "em.temperature", {"0", "0.5"}},
+		{ON_EM, "em.mask", {"aligned", "reference"}},
+		{ON_EM, "em.select", {"none", "pass_variance"}},
+		{ON_EM, "em.prompts", {"0", "1", "2"}},
+		{ON_EM "em.select=pass_variance", "em.candidates", {"64", "16"}},
+		{ON_EM "em.select=pass_variance", "em.samples", {"8", "4"}},
 		{"", "reward.scale", {"zero_one", "plus_minus_one"}},
 		{"", "reward.truncated", {"verifier", "fixed", "scale"}},
 		{"reward.truncated=fixed", "reward.truncated_value", {"0", "-1"}},
@@ -397,6 +419,11 @@ Test(unit, every_option_of_the_loss_changes_the_text)
 		 "info.combine",
 		 {"sum_then_norm", "norm_then_sum", "gated", "gated_inverse"}},
 		{ON_INFO, "info.logp_min", {"-20", "-10"}},
+		{ON_INFO, "info.grad", {"reward", "direct", "both"}},
+		{ON_INFO, "info.condition", {"q_and_r", "r_only"}},
+		{ON_INFO "info.norm=gain_sum", "info.condition", {"q_and_r", "r_only"}},
+		{ON_INFO, "info.cut", {"marker", "full_response"}},
+		{ON_INFO, "info.close", {"false", "true"}},
 	};
 
 	for (size_t k = 0; k < sizeof option / sizeof *option; k++) {

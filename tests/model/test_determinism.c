@@ -134,6 +134,56 @@ Test(determinism, rows_stand_alone)
 	}
 }
 
+/* Raw logits are those that logp was made from, in either pass, before the backward pass takes their
+ * place; asking for them changes nothing. */
+Test(determinism, logits_are_what_the_results_are_made_of)
+{
+	for (int s = 0; s < N_SHAPES; s++) {
+		const int V = shape[s].model.V;
+		struct rig rig;
+		struct batch plain, scored, graded;
+		float *grad, *z[2];
+		size_t cells;
+
+		cr_assert(rig_open(&rig, &shape[s].model, "auto", 2, 4));
+		batch_make(&plain, &shape[s].model, N_ROWS, 1.1, &rig.ref, 6);
+		batch_make(&scored, &shape[s].model, N_ROWS, 1.1, &rig.ref, 6);
+		batch_make(&graded, &shape[s].model, N_ROWS, 1.1, &rig.ref, 6);
+		cells = (size_t)N_ROWS * (size_t)scored.pass.stride;
+		for (int k = 0; k < 2; k++)
+			z[k] = calloc(cells * (size_t)V, sizeof **z);
+		grad = calloc(rig.layout.n_floats, sizeof *grad);
+		scored.pass.logits = z[0];
+		graded.pass.logits = z[1];
+		ebb_pass_score(rig.e, &rig.w, &plain.pass);
+		ebb_pass_score(rig.e, &rig.w, &scored.pass);
+		ebb_pass_grad(rig.e, &rig.w, &graded.pass, grad);
+		cr_assert(batch_same(&plain, &scored), "%s", shape[s].name);
+		cr_assert_eq(memcmp(z[0], z[1], cells * (size_t)V * sizeof **z), 0, "%s",
+			     shape[s].name);
+		for (int i = 0; i < N_ROWS; i++)
+			for (int t = scored.row[i].start; t < scored.row[i].length; t++) {
+				const size_t at = (size_t)i * (size_t)scored.pass.stride +
+						  (size_t)(t - scored.row[i].start);
+				const float *row = z[0] + at * (size_t)V;
+				double sum = 0.0, logp;
+
+				for (int v = 0; v < V; v++)
+					sum += exp((double)row[v] / 1.1);
+				logp = (double)row[scored.row[i].token[t]] / 1.1 - log(sum);
+				cr_assert_float_eq(scored.pass.logp[at], logp, 2e-5, "%s: %g, %g",
+						   shape[s].name, scored.pass.logp[at], logp);
+			}
+		free(grad);
+		for (int k = 0; k < 2; k++)
+			free(z[k]);
+		batch_free(&graded);
+		batch_free(&scored);
+		batch_free(&plain);
+		rig_close(&rig);
+	}
+}
+
 struct weighing {
 	struct batch *b;
 	int seen[N_ROWS];

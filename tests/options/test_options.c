@@ -399,6 +399,44 @@ Test(options, checks_between_options)
 		 "sample.max_tokens=14"},
 		{"gamma.kind=piece_linear gamma.k=13 sample.max_tokens=14", NULL, NULL},
 		{"gamma.kind=piece_exp gamma.k=14 sample.max_tokens=14", NULL, NULL},
+		{"reward.source=cluster train.group=1 advantage.center=none advantage.scale=none",
+		 "reward.source=cluster", "train.group=1"},
+		{"reward.source=cluster advantage.center=greedy", "advantage.center=greedy",
+		 "reward.source=cluster"},
+		{"reward.source=cluster advantage.center=static", NULL, NULL},
+		{"reward.source=cluster cluster.low=0.5 cluster.high=0.5", "cluster.low=0.5",
+		 "cluster.high=0.5"},
+		{"cluster.low=0.5 cluster.high=0.2", NULL, NULL},
+		{"info.coef=0.1 info.grad=direct info.norm=gain_sum", "info.norm=gain_sum",
+		 "info.grad"},
+		{"info.grad=direct info.norm=gain_sum", NULL, NULL},
+		{"info.coef=0.1 info.grad=direct dynamic.on=total", "dynamic.on=total",
+		 "info.grad=both"},
+		{"info.coef=0.1 info.grad=both dynamic.on=total", NULL, NULL},
+		{"em.temperature=0.5", "em.temperature=0.5", "loss.policy"},
+		{"em.temperature=0.5 sample.temperature=0.5", NULL, NULL},
+		{"em.temperature=1e-4 loss.policy=none", "em.temperature=0.0001", "0.001"},
+		{"em.temperature=0.5 loss.policy=none entropy.coef=1", NULL, NULL},
+		{"em.temperature=0.5 loss.policy=none kl_old.coef=1", "em.temperature=0.5",
+		 "kl_old.coef"},
+		{"em.temperature=0.5 loss.policy=none kl.place=loss", "em.temperature=0.5",
+		 "kl.estimator"},
+		{"em.temperature=0.5 loss.policy=none kl.place=loss kl.estimator=full", NULL, NULL},
+		{"em.temperature=0.5 loss.policy=none info.coef=1 info.grad=direct",
+		 "em.temperature=0.5", "info.grad"},
+		{"em.mask=reference", "em.mask=reference", "loss.policy"},
+		{"em.mask=reference loss.policy=none", NULL, NULL},
+		{"em.prompts=17", "em.prompts=17", "train.prompts=16"},
+		{"em.prompts=16", NULL, NULL},
+		{"em.select=pass_variance", "em.select=pass_variance", "em.prompts=0"},
+		{"em.select=pass_variance em.prompts=3 em.candidates=2", "em.candidates=2",
+		 "em.prompts=3"},
+		{"em.prompts=3 em.candidates=2", NULL, NULL},
+		{"eval.temperatures=0.5", NULL, NULL},
+		{"eval.temperatures=warm", "eval.temperatures", "'warm'"},
+		{"eval.temperatures=-1", "eval.temperatures", "'-1'"},
+		{"eval.temperatures=nan", "eval.temperatures", "'nan'"},
+		{"eval.temperatures=101", "eval.temperatures", "'101'"},
 		{"pretrain.steps=10", "pretrain.warmup=50", "pretrain.steps=10"},
 		{"pretrain.steps=0", NULL, NULL},
 		{"train.steps=5 train.warmup=6", "train.warmup=6", "train.steps=5"},
@@ -421,6 +459,65 @@ Test(options, checks_between_options)
 			cr_expect(strstr(h.text[0], c[i].a) && strstr(h.text[0], c[i].b),
 				  "'%s': %s", c[i].settings, h.text[0]);
 	}
+}
+
+/* A list with blanks, which a settings text has no way to write. */
+Test(options, lists_of_temperatures)
+{
+	static const struct {
+		const char *text;
+		int n; /* -1: refused */
+		const char *why;
+	} c[] = {{"", 0, ""},
+		 {"  ", 0, ""},
+		 {"0", 1, ""},
+		 {" 0  0.25 1 1.5 ", 4, ""},
+		 {"0.5,1", -1, "'0.5,1'"},
+		 {"0.5 0.25", -1, "0.25 comes after 0.5"},
+		 {"1 1", -1, "rising order"},
+		 {"1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16", 16, ""},
+		 {"1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17", -1, "more than 16"}};
+
+	for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
+		struct ebb_err err = EBB_ERR_INIT;
+		double t[EBB_TEMPERATURES_MAX];
+		struct ebb_options o;
+		int n;
+
+		ebb_options_init(&o, &fake);
+		snprintf(o.eval.temperatures, sizeof o.eval.temperatures, "%s", c[i].text);
+		n = ebb_temperatures(&o, t, &err);
+		cr_expect(c[i].n < 0 ? n < 0 : n == c[i].n, "'%s': %d", c[i].text, n);
+		cr_expect(strstr(err.text, c[i].why), "'%s': %s", c[i].text, err.text);
+		if (n == 4)
+			cr_expect(t[0] == 0 && t[1] == 0.25 && t[2] == 1 && t[3] == 1.5);
+	}
+}
+
+/* Metrics for any number in their name. */
+Test(options, derived_metrics)
+{
+	static const char *const yes[] = {"pass@1", "eval/pass@1024", "accuracy@0", "accuracy@0.5",
+					  "eval/accuracy@1.25"};
+	static const char *const no[] = {
+		"pass@",         "pass@0", "pass@1025",        "pass@1.5",    "pass@01",
+		"pass@8x",       "pass@k", "accuracy@",        "accuracy@-1", "accuracy@nan",
+		"accuracy@0.50", "eval/",  "eval/eval/pass@1", "accuracy@101"};
+	const struct ebb_metric *m = ebb_metric_find("pass@4");
+
+	cr_assert_not_null(m);
+	cr_expect_str_eq(m->name, "eval/pass@4");
+	cr_expect_str_eq(m->brief, "pass@4");
+	cr_expect_eq(m->axis, EBB_AXIS_EVAL);
+	cr_expect_eq(m, ebb_metric_find("eval/pass@4"), "one row for one metric");
+	cr_expect_str_eq(ebb_metric_dataset("pass@4"), "eval/outcome");
+	cr_expect_str_eq(ebb_metric_dataset("accuracy@0.5"), "eval/accuracy_at_temperature");
+	cr_expect_str_eq(ebb_metric_dataset("actor/entropy"), "actor/entropy");
+	for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
+		cr_expect_not_null(ebb_metric_find(yes[i]), "%s", yes[i]);
+	for (size_t i = 0; i < sizeof no / sizeof *no; i++)
+		cr_expect_null(ebb_metric_derived(no[i], NULL, NULL), "%s", no[i]);
+	cr_expect_str_eq(ebb_metric_find("eval/pass@k")->brief, "pass_at_k", "a dataset as before");
 }
 
 Test(options, every_preset_is_sound)

@@ -196,6 +196,12 @@ KILLED(preference_copy, "loss.policy=preference preference.method=ppl preference
 KILLED(information, "info.coef=0.1 info.norm=gain_mean entropy.coef=0.01 gamma.kind=linear")
 KILLED(tree, "tree.sampler=ib tree.b0=2 tree.rounds=4 advantage.center=tree kl.place=loss ib.probe=4")
 KILLED(tree_carry, "tree.sampler=random tree.b0=2 tree.rounds=3 tree.width=2 ib.shared=once dynamic.on=correct dynamic.surplus=carry")
+KILLED(clusters,
+       "reward.source=cluster dynamic.on=shaped dynamic.surplus=carry dynamic.max_rounds=3")
+KILLED(one_shot, "loss.policy=none entropy.form=minimise entropy.coef=1 em.temperature=0.5 "
+		 "em.select=pass_variance em.prompts=2 em.candidates=6 em.samples=3")
+KILLED(answers, "info.coef=0.1 info.grad=both info.condition=r_only em.prompts=1 eval.chains=4 "
+		"eval.temperatures=0.5")
 KILLED(sequence, "ratio.level=sequence clip.low=3e-4 clip.high=4e-4 task.preset=rare99")
 
 /* Policies of another trial draw; they are no part of the state and are read back. */
