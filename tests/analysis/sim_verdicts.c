@@ -14,7 +14,9 @@
  *             square of half widths, which is t sd / sqrt(N)). Of share(): the condition holds in 99 of
  *             100 seeds. Of "~=": no difference, and a margin of that size.
  *             Bound: the right verdict in at least 90 %; 85 % of spearman() over two arms, which is
- *             judged by jackknife pseudo-values, and those are far from normal at few seeds.
+ *             judged by jackknife pseudo-values, and those are far from normal at few seeds. Pseudo-values of
+ *             atanh(rho) are no way out: turned back by the delta method they are right in 87 to 95 %
+ *             and false in 7 % at 3 seeds, on the scale of atanh itself right in 75 to 98 %.
  *   planted   a, b and the ceiling b - a of R = b - a exp(H) along each trial, with seeds that differ in
  *             both and rows whose errors are correlated. Bound: inside the interval in 92 to 98 %.
  *
