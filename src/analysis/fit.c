@@ -205,7 +205,7 @@ static int law_early(const struct ebb_law_points *p, const struct ebb_law_how *h
 	if (rc != 0)
 		return rc;
 	law->n_early = n_early;
-	law->early_a = -e.slope;
+	law->early_a = 0.0 - e.slope;
 	law->early_b = e.intercept;
 	law->early_ceiling = e.intercept + x0 * e.slope;
 	law->early_se_ceiling = ceiling_se(&e, x0);
@@ -246,7 +246,7 @@ static int law_of(const struct ebb_law_points *p, const struct ebb_law_how *how,
 		rc = law_early(p, how, out, err);
 	if (rc != 0)
 		return rc;
-	out->a = -fit.slope;
+	out->a = 0.0 - fit.slope; /* no minus in front of a 0 */
 	out->b = fit.intercept;
 	out->ceiling = fit.intercept + origin_of(how) * fit.slope;
 	out->se_a = sqrt(fit.var_slope);

@@ -44,7 +44,7 @@ static void resample(const struct ebb_law_points *p, bool linear, int block, dou
 		draw_blocks(p, block, (uint32_t)r, &drawn);
 		if (ebb_line_fit_weighted(drawn.x, drawn.y, drawn.w, p->n, &line, &ignored) != 0)
 			line.slope = line.intercept = (double)NAN;
-		a[r] = -line.slope;
+		a[r] = 0.0 - line.slope;
 		b[r] = line.intercept;
 		ceiling[r] = line.intercept + (linear ? 0.0 : line.slope);
 	}

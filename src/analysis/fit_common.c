@@ -159,7 +159,7 @@ static int fit_arms(struct ebb_common *out, const struct sums *of, struct origin
 					   "one law for all arms: the points of arm %d do not "
 					   "determine a law of its own",
 					   a + 1);
-		out->arm_a[a] = -f.slope;
+		out->arm_a[a] = 0.0 - f.slope;
 		out->arm_b[a] = o.y + f.intercept - f.slope * o.x;
 		ceiling = out->arm_b[a] - out->arm_a[a];
 		low = fmin(low, ceiling);
@@ -198,7 +198,7 @@ int ebb_common_fit(const struct ebb_common_trial *trial, int n_trials, int n_arm
 	if (rc == 0) {
 		if (!fit_of(&all, &f))
 			EBB_BUG("points that determine a law each determine none together");
-		out->a = -f.slope;
+		out->a = 0.0 - f.slope;
 		out->b = o.y + f.intercept - f.slope * o.x;
 		out->ceiling = out->b - out->a;
 		out->sse_common = f.sse;
