@@ -24,6 +24,9 @@ enum ebb_bootstrap_use {
 	EBB_BOOTSTRAP_OUTCOMES_QUESTION,
 	EBB_BOOTSTRAP_BLOCKS,
 	EBB_BOOTSTRAP_ORDERS,
+	EBB_BOOTSTRAP_LAW,
+	EBB_BOOTSTRAP_SIZES,
+	EBB_BOOTSTRAP_LABELS,
 };
 
 /* A statistic of n values in any order; may reorder them. */

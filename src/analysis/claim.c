@@ -2,22 +2,10 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include "analysis/claim_scan.h"
+#include "analysis/claim_grammar.h"
 #include "base/near.h"
 
-/* What stands between the brackets of a function before its selectors. */
-enum shape { CURVE, FIT, SPENT, TREND, SPEARMAN, TWO, ONE, CONDITION };
-
-/* The named arguments a function takes besides selectors. */
-enum takes { WINDOW = 1, AXIS = 2, POSITION = 4, THRESHOLD = 8 };
-
-static const struct function {
-	enum ebb_claim_kind kind;
-	const char *name;
-	enum shape shape;
-	int takes;
-	const char *usage;
-} function[] = {
+static const struct ebb_function function[] = {
 #define EBB_CLAIM_FUNCTION(id, name, shape, takes, usage)                                          \
 	{EBB_CLAIM_##id, name, shape, takes, usage},
 #include "analysis/claim.def"
@@ -26,7 +14,6 @@ static const struct function {
 
 #define N_FUNCTIONS ((int)(sizeof function / sizeof *function))
 
-static int sum(struct ebb_scan *p);
 static int comparison(struct ebb_scan *p);
 
 /* ---- the tree ---- */
@@ -66,130 +53,9 @@ static int join(struct ebb_scan *p, enum ebb_claim_kind kind, int at, int left, 
 	return add(p, &node);
 }
 
-/* ---- arguments by name ---- */
-
-/* step, update, rollouts or tokens, each in the singular or the plural. */
-static bool scale_of(const char *word, enum ebb_scale *scale)
-{
-	static const enum ebb_scale counted[] = {EBB_SCALE_STEP, EBB_SCALE_UPDATE,
-						 EBB_SCALE_ROLLOUTS, EBB_SCALE_TOKENS};
-	size_t n = strlen(word), m;
-
-	n -= n > 0 && word[n - 1] == 's';
-	for (int i = 0; i < 4; i++) {
-		const char *name = ebb_scale_name(counted[i]);
-
-		m = strlen(name);
-		m -= name[m - 1] == 's';
-		if (n == m && strncmp(word, name, n) == 0) {
-			*scale = counted[i];
-			return true;
-		}
-	}
-	return false;
-}
-
-static int read_scale(struct ebb_scan *p, const char *what, enum ebb_scale *scale)
-{
-	struct ebb_claim_word w;
-
-	ebb_scan_skip(p);
-	w = ebb_scan_take(p, ebb_scan_span(p, ebb_scan_is_ident));
-	if (!scale_of(w.text, scale))
-		return EBB_SCAN_FAIL(p, w.at, "%s is step, update, rollouts or tokens, not '%.40s'",
-				     what, w.text);
-	return 0;
-}
-
-static int selector(struct ebb_scan *p, struct ebb_claim_node *node, struct ebb_claim_word key)
-{
-	struct ebb_claim *c = p->c;
-	int n, last = -1;
-
-	ebb_scan_skip(p);
-	n = ebb_scan_span(p, ebb_scan_is_value);
-	if (n == 0)
-		return EBB_SCAN_FAIL(p, p->i, "%.40s= needs a value", key.text);
-	for (int i = node->select; i >= 0; i = c->select[i].next) {
-		if (strcmp(c->select[i].key.text, key.text) == 0)
-			return EBB_SCAN_FAIL(p, key.at, "'%.40s' is selected twice", key.text);
-		last = i;
-	}
-	if (c->n_selects == c->select_capacity) {
-		c->select_capacity = c->select_capacity ? 2 * c->select_capacity : 8;
-		c->select = ebb_xrealloc(c->select, (size_t)c->select_capacity, sizeof *c->select);
-	}
-	*(last < 0 ? &node->select : &c->select[last].next) = c->n_selects;
-	c->select[c->n_selects++] = (struct ebb_claim_select){key, ebb_scan_take(p, n), -1};
-	return 0;
-}
-
-static int argument(struct ebb_scan *p, const struct function *f, struct ebb_claim_node *node)
-{
-	struct ebb_claim_word key;
-	enum ebb_scale scale;
-	double x;
-	int n;
-
-	ebb_scan_skip(p);
-	n = ebb_scan_span(p, ebb_scan_is_name);
-	key = ebb_scan_take(p, n);
-	if (n == 0 || ebb_scan_skip(p) != '=' || p->s[p->i + 1] == '=')
-		return EBB_SCAN_FAIL(p, key.at, "expected key=value, like algorithm=NAME; %s",
-				     f->usage);
-	p->i++;
-	if (strcmp(key.text, "window") == 0 && f->takes & WINDOW) {
-		if (node->window)
-			return EBB_SCAN_FAIL(p, key.at, "'window' is given twice");
-		if (ebb_scan_whole(p, key.text, 1, &x) < 0)
-			return -1;
-		node->window = x > 1e9 ? 1000000000 : (int)x;
-		return 0;
-	}
-	if (strcmp(key.text, "axis") == 0 && f->takes & AXIS) {
-		if (node->scale != EBB_SCALE_NATIVE)
-			return EBB_SCAN_FAIL(p, key.at, "'axis' is given twice");
-		return read_scale(p, "axis=", &node->scale);
-	}
-	if (scale_of(key.text, &scale) && f->takes & POSITION) {
-		if (node->scale != EBB_SCALE_NATIVE)
-			return EBB_SCAN_FAIL(p, key.at, "%s() has one place already", f->name);
-		node->scale = scale;
-		return ebb_scan_whole(p, key.text, 0, &node->number);
-	}
-	if ((strcmp(key.text, "above") == 0 || strcmp(key.text, "below") == 0) &&
-	    f->takes & THRESHOLD) {
-		if (node->left >= 0)
-			return EBB_SCAN_FAIL(p, key.at, "%s() has one threshold already", f->name);
-		node->below = key.text[0] == 'b';
-		node->left = sum(p);
-		return node->left < 0 ? -1 : 0;
-	}
-	if (strcmp(key.text, "window") == 0 || strcmp(key.text, "axis") == 0 ||
-	    strcmp(key.text, "above") == 0 || strcmp(key.text, "below") == 0 ||
-	    scale_of(key.text, &scale))
-		return EBB_SCAN_FAIL(p, key.at, "%s() takes no %s=; %s", f->name, key.text,
-				     f->usage);
-	return selector(p, node, key);
-}
-
-/* Named arguments up to the closing bracket. */
-static int arguments(struct ebb_scan *p, const struct function *f, struct ebb_claim_node *node)
-{
-	while (ebb_scan_accept(p, ','))
-		if (argument(p, f, node) < 0)
-			return -1;
-	if (ebb_scan_accept(p, ')'))
-		return 0;
-	if (ebb_scan_skip(p) == 0)
-		return EBB_SCAN_FAIL(p, p->i, "the bracket of %s() is not closed", f->name);
-	return EBB_SCAN_FAIL(p, p->i, "expected ',' or ')' in %s(), not %s", f->name,
-			     ebb_scan_next(p));
-}
-
 /* ---- functions ---- */
 
-static int metric(struct ebb_scan *p, const struct function *f, struct ebb_claim_word *w)
+static int metric(struct ebb_scan *p, const struct ebb_function *f, struct ebb_claim_word *w)
 {
 	int n;
 
@@ -203,22 +69,52 @@ static int metric(struct ebb_scan *p, const struct function *f, struct ebb_claim
 
 static int fit_field(struct ebb_scan *p, struct ebb_claim_node *node)
 {
-	static const char *const name[] = {"r2", "a", "b"};
+	static const char *const name[] = {
+#define FIELD(id, text) text,
+		EBB_CLAIM_FIELDS(FIELD)
+#undef FIELD
+	};
+	struct ebb_buf all = EBB_BUF_INIT;
 	struct ebb_claim_word w;
 	int at = p->i;
 
 	if (!ebb_scan_accept(p, '.'))
-		return EBB_SCAN_FAIL(p, at, "say which number of the fit: .r2, .a or .b");
+		return EBB_SCAN_FAIL(p, at,
+				     "say which number of the fit, like .r2, .a or .ceiling");
 	w = ebb_scan_take(p, ebb_scan_span(p, ebb_scan_is_ident));
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < EBB_CLAIM_N_FIELDS; i++) {
 		if (strcmp(w.text, name[i]) == 0) {
 			node->field = (enum ebb_claim_field)i;
+			ebb_buf_release(&all);
 			return 0;
 		}
-	return EBB_SCAN_FAIL(p, w.at, "a fit has .r2, .a and .b, no '.%.40s'", w.text);
+		ebb_buf_printf(&all, "%s.%s", i ? ", " : "", name[i]);
+	}
+	ebb_claim_error(p->c, w.at, p->diag, "a fit has %s, no '.%.40s'", all.data, w.text);
+	ebb_buf_release(&all);
+	return -1;
 }
 
-static int fit(struct ebb_scan *p, const struct function *f, struct ebb_claim_node *node)
+/* Nothing, .low or .high behind a correlation of two curves. */
+static int correlation_end(struct ebb_scan *p, struct ebb_claim_node *node)
+{
+	struct ebb_claim_word w;
+
+	if (!ebb_scan_accept(p, '.')) {
+		if (node->block)
+			return EBB_SCAN_FAIL(p, node->at,
+					     "block= is for the interval's .low or .high");
+		return 0;
+	}
+	w = ebb_scan_take(p, ebb_scan_span(p, ebb_scan_is_ident));
+	if (strcmp(w.text, "low") != 0 && strcmp(w.text, "high") != 0)
+		return EBB_SCAN_FAIL(
+			p, w.at, "a correlation of curves has .low and .high, no '.%.40s'", w.text);
+	node->end = w.text[0] == 'l' ? EBB_CLAIM_LOW : EBB_CLAIM_HIGH;
+	return 0;
+}
+
+static int fit(struct ebb_scan *p, const struct ebb_function *f, struct ebb_claim_node *node)
 {
 	if (metric(p, f, &node->metric) < 0 || ebb_scan_expect(p, '~', "the metric of a fit") < 0 ||
 	    metric(p, f, &node->x) < 0)
@@ -228,10 +124,10 @@ static int fit(struct ebb_scan *p, const struct function *f, struct ebb_claim_no
 		if (metric(p, f, &node->x) < 0 || ebb_scan_expect(p, ')', "the metric of exp") < 0)
 			return -1;
 	}
-	return arguments(p, f, node) < 0 ? -1 : fit_field(p, node);
+	return ebb_claim_arguments(p, f, node) < 0 ? -1 : fit_field(p, node);
 }
 
-static int key_of(struct ebb_scan *p, const struct function *f, struct ebb_claim_word *key)
+static int key_of(struct ebb_scan *p, const struct ebb_function *f, struct ebb_claim_word *key)
 {
 	int n;
 
@@ -261,43 +157,64 @@ static bool at_bare_word(struct ebb_scan *p)
 	return next == ',' || next == ')';
 }
 
-static int curve(struct ebb_scan *p, const struct function *f)
+/* change(METRIC), which is no function of its own? */
+static bool at_change(struct ebb_scan *p)
+{
+	int begin = p->i;
+	bool found = ebb_scan_keyword(p, "change") && ebb_scan_skip(p) == '(';
+
+	p->i = begin;
+	return found;
+}
+
+static int curve(struct ebb_scan *p, const struct ebb_function *f)
 {
 	struct ebb_claim_node node = blank(EBB_CLAIM_CURVE, p->i);
 
-	if (metric(p, f, &node.metric) < 0)
+	if (at_change(p)) {
+		ebb_scan_keyword(p, "change");
+		ebb_scan_accept(p, '(');
+		node.change = true;
+	}
+	if (metric(p, f, &node.metric) < 0 ||
+	    (node.change && ebb_scan_expect(p, ')', "the metric of change()") < 0))
 		return -1;
 	node.at = node.metric.at;
 	return add(p, &node);
 }
 
 /* Two curves of each trial, or numbers of several arms against other ones or a key. */
-static int spearman(struct ebb_scan *p, const struct function *f, struct ebb_claim_node *node)
+static int spearman(struct ebb_scan *p, const struct ebb_function *f, struct ebb_claim_node *node)
 {
-	bool curves = at_bare_word(p);
+	bool curves = at_bare_word(p) || at_change(p);
 
-	node->left = curves ? curve(p, f) : sum(p);
+	node->left = curves ? curve(p, f) : ebb_claim_sum(p);
 	if (node->left < 0 || ebb_scan_expect(p, ',', "the first half of spearman()") < 0)
 		return -1;
-	if (curves && !at_bare_word(p))
+	if (curves && !at_bare_word(p) && !at_change(p))
 		return EBB_SCAN_FAIL(
 			p, p->i, "the first half is a curve, so the second must be a metric too");
 	if (!curves && at_bare_word(p)) {
 		if (key_of(p, f, &node->key) < 0)
 			return -1;
 	} else {
-		node->right = curves ? curve(p, f) : sum(p);
+		node->right = curves ? curve(p, f) : ebb_claim_sum(p);
 		if (node->right < 0)
 			return -1;
 	}
-	if (arguments(p, f, node) < 0)
+	if (ebb_claim_arguments(p, f, node) < 0)
 		return -1;
 	if (!curves && node->select >= 0)
 		return EBB_SCAN_FAIL(p, p->c->select[node->select].key.at,
 				     "select inside the functions of spearman(), not behind them");
-	if (!curves && node->window)
-		return EBB_SCAN_FAIL(p, node->at, "window= of spearman() is for two curves");
-	return 0;
+	if (!curves && (node->window || node->smooth || node->block))
+		return EBB_SCAN_FAIL(p, node->at, "%s= of spearman() is for two curves",
+				     node->window   ? "window"
+				     : node->smooth ? "smooth"
+						    : "block");
+	if (node->window && node->smooth)
+		return EBB_SCAN_FAIL(p, node->at, "window= and smooth= are one or the other");
+	return curves ? correlation_end(p, node) : 0;
 }
 
 static int condition(struct ebb_scan *p)
@@ -312,19 +229,25 @@ static int condition(struct ebb_scan *p)
 }
 
 /* What stands in the brackets, by the function's shape. */
-static int inside(struct ebb_scan *p, const struct function *f, struct ebb_claim_node *node)
+static int inside(struct ebb_scan *p, const struct ebb_function *f, struct ebb_claim_node *node)
 {
 	switch (f->shape) {
 	case CURVE:
-		return metric(p, f, &node->metric) < 0 ? -1 : arguments(p, f, node);
+		return metric(p, f, &node->metric) < 0 ? -1 : ebb_claim_arguments(p, f, node);
+	case PART:
+		if (metric(p, f, &node->metric) < 0 ||
+		    ebb_scan_expect(p, ',', "the metric of realised()") < 0 ||
+		    ebb_claim_part(p, "what of the axis has passed", &node->number) < 0)
+			return -1;
+		return ebb_claim_arguments(p, f, node);
 	case FIT:
 		return fit(p, f, node);
 	case SPENT:
-		return read_scale(p, "what consumed() counts", &node->scale) < 0
+		return ebb_claim_scale(p, "what consumed() counts", &node->scale) < 0
 			       ? -1
-			       : arguments(p, f, node);
+			       : ebb_claim_arguments(p, f, node);
 	case TREND:
-		node->left = sum(p);
+		node->left = ebb_claim_sum(p);
 		if (node->left < 0 || ebb_scan_expect(p, ',', "the expression of trend()") < 0 ||
 		    key_of(p, f, &node->key) < 0)
 			return -1;
@@ -332,13 +255,13 @@ static int inside(struct ebb_scan *p, const struct function *f, struct ebb_claim
 	case SPEARMAN:
 		return spearman(p, f, node);
 	case TWO:
-		node->left = sum(p);
+		node->left = ebb_claim_sum(p);
 		if (node->left < 0 || ebb_scan_expect(p, ',', "the first half of ratio()") < 0)
 			return -1;
-		node->right = sum(p);
+		node->right = ebb_claim_sum(p);
 		return node->right < 0 ? -1 : ebb_scan_expect(p, ')', "the second half of ratio()");
 	case ONE:
-		node->left = sum(p);
+		node->left = ebb_claim_sum(p);
 		return node->left < 0 ? -1 : ebb_scan_expect(p, ')', "the expression of abs()");
 	case CONDITION:
 		node->left = condition(p);
@@ -363,7 +286,7 @@ static int unknown_function(struct ebb_scan *p, struct ebb_claim_word name)
 static int call(struct ebb_scan *p)
 {
 	struct ebb_claim_word name = ebb_scan_take(p, ebb_scan_span(p, ebb_scan_is_name));
-	const struct function *f = NULL;
+	const struct ebb_function *f = NULL;
 	struct ebb_claim_node node;
 
 	if (!ebb_scan_accept(p, '('))
@@ -398,7 +321,7 @@ static int primary(struct ebb_scan *p)
 
 	ebb_scan_skip(p);
 	if (ebb_scan_accept(p, '(')) {
-		inner = sum(p);
+		inner = ebb_claim_sum(p);
 		return inner < 0 || ebb_scan_expect(p, ')', "what the bracket holds") < 0 ? -1
 											  : inner;
 	}
@@ -448,7 +371,7 @@ static int product(struct ebb_scan *p)
 	return left;
 }
 
-static int sum(struct ebb_scan *p)
+int ebb_claim_sum(struct ebb_scan *p)
 {
 	int left = product(p), right;
 
@@ -498,7 +421,7 @@ static int margin(struct ebb_scan *p, struct ebb_claim_node *node)
 		return EBB_SCAN_FAIL(p, at, "'within' goes with ~=; a smallest effect is 'by'");
 	if (!by && !within)
 		return 0;
-	node->margin = sum(p);
+	node->margin = ebb_claim_sum(p);
 	return node->margin < 0 ? -1 : 0;
 }
 
@@ -507,7 +430,7 @@ static int comparison(struct ebb_scan *p)
 	struct ebb_claim_node node = blank(EBB_CLAIM_COMPARE, 0);
 	int n;
 
-	node.left = sum(p);
+	node.left = ebb_claim_sum(p);
 	if (node.left < 0)
 		return -1;
 	n = relation_span(p, &node.relation);
@@ -519,7 +442,7 @@ static int comparison(struct ebb_scan *p)
 		return EBB_SCAN_FAIL(p, p->i, "expected <, <=, >, >= or ~=, not %s",
 				     ebb_scan_next(p));
 	p->i += n;
-	node.right = sum(p);
+	node.right = ebb_claim_sum(p);
 	if (node.right < 0 || margin(p, &node) < 0)
 		return -1;
 	return add(p, &node);

@@ -44,8 +44,30 @@ enum ebb_claim_relation {
 	EBB_CLAIM_EQUIVALENT
 };
 
-/* Y = b - a X, as the law R = -a exp(H) + b is written (analysis/fit.h). */
-enum ebb_claim_field { EBB_CLAIM_R2, EBB_CLAIM_A, EBB_CLAIM_B };
+/* The numbers of a fit Y = b - a X, as the law R = -a exp(H) + b is written (analysis/fit.h), and what
+ * a claim calls them. */
+#define EBB_CLAIM_FIELDS(X)                                                                        \
+	X(R2, "r2")                                                                                \
+	X(A, "a")                                                                                  \
+	X(B, "b")                                                                                  \
+	X(CEILING, "ceiling")           /* Y where X, the metric, is 0 */                          \
+	X(RMSE, "rmse")                                                                            \
+	X(AICC, "aicc")                                                                            \
+	X(AICC_LINEAR, "aicc_linear")   /* of the line in X                */                      \
+	X(AICC_LOG, "aicc_log")         /* of the line in log(step + 1)    */                      \
+	X(EARLY_RMSE, "early_rmse")     /* over the later points, predicted from their own X */    \
+	X(EARLY_ERROR, "early_error")   /* the same of the last point, without sign        */      \
+	X(EARLY_CEILING, "early_ceiling")
+
+enum ebb_claim_field {
+#define EBB_CLAIM_FIELD(id, name) EBB_CLAIM_##id,
+	EBB_CLAIM_FIELDS(EBB_CLAIM_FIELD)
+#undef EBB_CLAIM_FIELD
+		EBB_CLAIM_N_FIELDS
+};
+
+/* Which number of a correlation of two curves: itself, or an end of its block-bootstrap interval. */
+enum ebb_claim_end { EBB_CLAIM_RHO, EBB_CLAIM_LOW, EBB_CLAIM_HIGH };
 
 /* A word of the claim: where it begins in the text, and its own copy. Null: not there. */
 struct ebb_claim_word {
@@ -59,7 +81,7 @@ struct ebb_claim_node {
 	int at;          /* where it begins in the text                                         */
 	int left, right; /* operands, -1: none; time_to() has its threshold at the left         */
 	int margin;      /* COMPARE: the EPS of "by" and "within", -1: none                     */
-	double number;   /* NUMBER; AT: the place on its scale                                  */
+	double number;   /* NUMBER; AT: the place on its scale; REALISED: the part of the axis   */
 	enum ebb_claim_relation relation; /* COMPARE                                            */
 	struct ebb_claim_word metric;     /* whose curve is read; FIT: Y                        */
 	struct ebb_claim_word x;          /* FIT: X                                             */
@@ -67,6 +89,10 @@ struct ebb_claim_node {
 	bool exponential;                 /* FIT: against exp(X)                                */
 	bool below;                       /* TIME_TO: the curve comes from above                */
 	enum ebb_claim_field field;       /* FIT                                                */
+	double early;                     /* FIT: share of the axis fitted early; 0: not said    */
+	bool change;                      /* CURVE: from each row to the next                   */
+	enum ebb_claim_end end;           /* SPEARMAN of curves                                 */
+	int smooth, block;                /* SPEARMAN of curves: rows; 0: not said              */
 	enum ebb_scale scale; /* axis=, of AT's place, what CONSUMED counts; NATIVE: not said   */
 	int window;           /* rows averaged; 0: not said                                     */
 	int select;           /* the first of its selectors, -1: none                           */

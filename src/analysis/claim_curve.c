@@ -155,7 +155,7 @@ double ebb_measured_time(const struct ebb_curve *c, double threshold, bool below
 }
 
 int ebb_measured_pairs(const struct ebb_curve *cx, const struct ebb_curve *cy, int w, double *x,
-		       double *y)
+		       double *y, double *at)
 {
 	const struct ebb_curve *few = cx->n < cy->n ? cx : cy;
 	int n = (int)few->n, m = 0;
@@ -168,6 +168,8 @@ int ebb_measured_pairs(const struct ebb_curve *cx, const struct ebb_curve *cy, i
 
 		x[i] = cx->y[ix > 0 ? ix : 0];
 		y[i] = cy->y[iy > 0 ? iy : 0];
+		if (at != NULL)
+			at[i] = few->x[i];
 	}
 	if (w < 2)
 		return n;
@@ -176,30 +178,62 @@ int ebb_measured_pairs(const struct ebb_curve *cx, const struct ebb_curve *cy, i
 
 		x[m] = mean_of(x + i, rest);
 		y[m] = mean_of(y + i, rest);
+		if (at != NULL)
+			at[m] = mean_of(at + i, rest);
 	}
 	return m;
 }
 
-double ebb_measured_fit(const double *x, const double *y, int n, bool exponential,
-			enum ebb_claim_field field)
+void ebb_measured_change(struct ebb_curve *c)
 {
+	for (int64_t i = 0; i + 1 < c->n; i++)
+		c->y[i] = c->y[i + 1] - c->y[i];
+	c->n -= c->n > 0;
+}
+
+int ebb_measured_smooth(double *v, int n, int w)
+{
+	if (w < 2)
+		return n;
+	for (int i = 0; i + w <= n; i++)
+		v[i] = mean_of(v + i, w);
+	return n >= w ? n - w + 1 : 0;
+}
+
+double ebb_measured_fit(const double *x, const double *y, const double *at, int n,
+			const struct ebb_claim_node *node)
+{
+	const struct ebb_law_data data = {.H = x, .R = y, .step = at, .n = n};
+	const struct ebb_law_how how = {.linear = !node->exponential, .early = node->early};
 	struct ebb_err ignored = EBB_ERR_INIT; /* what does not determine a line has no fit: NaN */
-	double a, b, r2;
+	struct ebb_law law;
 
-	if (n < 3)
+	if (n < 3 || ebb_law_make(&data, &how, &law, &ignored) < 0)
 		return NONE;
-	if (exponential) {
-		struct ebb_law law;
-
-		if (ebb_law_fit(x, y, n, 0, &law, &ignored) < 0)
-			return NONE;
-		a = law.a, b = law.b, r2 = law.r2;
-	} else {
-		struct ebb_line line;
-
-		if (ebb_line_fit(x, y, n, &line, &ignored) < 0)
-			return NONE;
-		a = -line.slope, b = line.intercept, r2 = line.r2;
+	switch (node->field) {
+	case EBB_CLAIM_R2:
+		return law.r2;
+	case EBB_CLAIM_A:
+		return law.a;
+	case EBB_CLAIM_B:
+		return law.b;
+	case EBB_CLAIM_CEILING:
+		return law.ceiling;
+	case EBB_CLAIM_RMSE:
+		return law.rmse;
+	case EBB_CLAIM_AICC:
+		return law.aicc;
+	case EBB_CLAIM_AICC_LINEAR:
+		return law.linear.aicc;
+	case EBB_CLAIM_AICC_LOG:
+		return law.log_step.aicc;
+	case EBB_CLAIM_EARLY_RMSE:
+		return law.early_rmse;
+	case EBB_CLAIM_EARLY_ERROR:
+		return law.early_last;
+	case EBB_CLAIM_EARLY_CEILING:
+		return law.early_ceiling;
+	default:
+		EBB_BUG("no number of a fit: %d", (int)node->field);
 	}
-	return field == EBB_CLAIM_R2 ? r2 : field == EBB_CLAIM_A ? a : b;
 }

@@ -30,14 +30,20 @@ double ebb_measured_time(const struct ebb_curve *c, double threshold, bool below
 			 bool *censored);
 
 /* The two curves of one trial row by row: at the rows of the one that has fewer, the other at its row
- * nearest below (at its first where there is none); then means of w pairs (w < 2: none). x and y have
- * room for the shorter curve. Returns the number of pairs. */
+ * nearest below (at its first where there is none); then means of w pairs (w < 2: none). x, y and at,
+ * which gets the place on the axis (null: not wanted), have room for the shorter curve. Returns the
+ * number of pairs. */
 int ebb_measured_pairs(const struct ebb_curve *cx, const struct ebb_curve *cy, int w, double *x,
-		       double *y);
+		       double *y, double *at);
 
-/* r2, a or b of Y = b - a exp(X) (exponential) or Y = b - a X. NaN below three pairs or, as the law
+/* From each row to the next, in the place of the row: the last one goes. */
+void ebb_measured_change(struct ebb_curve *c);
+/* Means of every w consecutive values (w < 2: nothing to do), in place; returns how many are left. */
+int ebb_measured_smooth(double *v, int n, int w);
+
+/* A number of Y = b - a exp(X) (node->exponential) or Y = b - a X. NaN below three pairs or, as the law
  * has it (analysis/fit.h), where exp(X) hardly moves. */
-double ebb_measured_fit(const double *x, const double *y, int n, bool exponential,
-			enum ebb_claim_field field);
+double ebb_measured_fit(const double *x, const double *y, const double *at, int n,
+			const struct ebb_claim_node *node);
 
 #endif

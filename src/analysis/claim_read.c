@@ -4,6 +4,7 @@
 #include <string.h>
 #include "analysis/claim_curve.h"
 #include "analysis/claim_eval.h"
+#include "analysis/fit.h"
 #include "analysis/rank.h"
 
 /* The scale a curve comes on: its own axis by its true name. */
@@ -104,6 +105,10 @@ static double of_curve(struct ebb_evaluation *e, int i, int slot, int seed, stru
 		return c->n > 0 ? ebb_measured_mean(c, c->x[0], c->x[c->n - 1]) : (double)NAN;
 	case EBB_CLAIM_SLOPE:
 		return ebb_measured_slope(c);
+	case EBB_CLAIM_REALISED:
+		if (node->window > 1)
+			ebb_curve_thin(c, node->window);
+		return ebb_change_realised(c->x, c->y, c->n, node->number);
 	case EBB_CLAIM_PEAK:
 		return ebb_measured_peak(c);
 	case EBB_CLAIM_TIME_TO:
@@ -120,23 +125,43 @@ static double of_curve(struct ebb_evaluation *e, int i, int slot, int seed, stru
 
 /* ---- two curves ---- */
 
+/* Rows smoothed over w of them share w - 1 with the next, so blocks are that long at least. */
+static double correlation(const struct ebb_claim_node *node, const double *x, const double *y,
+			  int n, struct ebb_err *err, int *rc)
+{
+	int block = node->block > 0 ? node->block : ebb_block_length(n);
+	struct ebb_spearman rank;
+
+	if (node->block == 0 && block < node->smooth)
+		block = node->smooth;
+	if (node->end == EBB_CLAIM_RHO) {
+		*rc = ebb_spearman(x, y, n, &rank, err);
+		return rank.rho;
+	}
+	if (n < 2 * block)
+		return (double)NAN;
+	*rc = ebb_spearman_blocks(x, y, n, block, &rank, err);
+	return node->end == EBB_CLAIM_LOW ? rank.low : rank.high;
+}
+
 static double of_pairs(struct ebb_evaluation *e, int i, const struct ebb_curve *cx,
 		       const struct ebb_curve *cy, struct ebb_err *err, int *rc)
 {
 	const struct ebb_claim_node *node = &e->c->node[i];
 	int64_t room = cx->n < cy->n ? cx->n : cy->n;
 	double *x = ebb_xcalloc((size_t)room + 1, sizeof *x);
-	double *y = ebb_xcalloc((size_t)room + 1, sizeof *y), v;
-	int n = ebb_measured_pairs(cx, cy, node->window, x, y);
+	double *y = ebb_xcalloc((size_t)room + 1, sizeof *y);
+	double *at = ebb_xcalloc((size_t)room + 1, sizeof *at), v;
+	int n = ebb_measured_pairs(cx, cy, node->window, x, y, at);
 
 	if (node->kind == EBB_CLAIM_FIT) {
-		v = ebb_measured_fit(x, y, n, node->exponential, node->field);
+		v = ebb_measured_fit(x, y, at, n, node);
 	} else {
-		struct ebb_spearman rank;
-
-		*rc = ebb_spearman(x, y, n, &rank, err);
-		v = rank.rho;
+		ebb_measured_smooth(x, n, node->smooth);
+		n = ebb_measured_smooth(y, n, node->smooth);
+		v = correlation(node, x, y, n, err, rc);
 	}
+	free(at);
 	free(x);
 	free(y);
 	return v;
@@ -159,6 +184,10 @@ static int read_pairs(struct ebb_evaluation *e, int i, int arm, int seed, double
 
 	if (rc == 0)
 		rc = get(e, arm, seed, my->name, scale, &cy, err);
+	if (!fit && e->c->node[node->left].change)
+		ebb_measured_change(&cx);
+	if (!fit && e->c->node[node->right].change)
+		ebb_measured_change(&cy);
 	if (rc == 0 && cx.n > 0 && cy.n > 0)
 		*v = of_pairs(e, i, &cx, &cy, err, &rc);
 	ebb_curve_release(&cx);

@@ -1,28 +1,37 @@
-/* ebb algorithms [NAME]: the rows of presets.def, resolved. */
+/* ebb algorithms [NAME [NAME]]: the rows of presets.def, resolved. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/buf.h"
 #include "base/near.h"
+#include "command/algorithm.h"
 #include "command/command.h"
 #include "command/formula.h"
-#include "options/definition.h"
 #include "train/lab.h"
 
 static const char help[] =
-	"  NAME    one algorithm: its loss as a formula, every option it sets, its default and\n"
-	"          meaning\n"
-	"  --json  {\"algorithms\": [{\"name\", \"about\", \"beta\", \"settings\"}]}, with NAME "
-	"also\n"
-	"          \"loss\": [{\"name\", \"text\", \"source\"}]\n\n"
+	"  NAME        one algorithm: its loss as a formula, every option it sets, its default "
+	"and\n"
+	"              meaning, where it is from and what was published\n"
+	"  NAME NAME   two of them side by side: the lines of the loss and the options that "
+	"differ\n"
+	"  --json      {\"algorithms\": [{\"name\", \"about\", \"beta\", \"settings\", \"paper\", "
+	"\"sections\",\n"
+	"              \"published\", \"libraries\"}]}, with NAME also \"loss\": [{\"name\", "
+	"\"text\",\n"
+	"              \"source\"}] and \"disagreements\": [{\"topic\", \"options\", \"who\", "
+	"\"here\",\n"
+	"              \"source\"}]; with two also \"differences\": {\"loss\": [{\"name\", "
+	"\"text\":\n"
+	"              [A, B]}], \"options\": [{\"key\", \"value\": [A, B], \"default\"}]}, null "
+	"where "
+	"one has\n"
+	"              no such line\n"
+	"  --markdown  all of them as a page, docs/algorithms.md\n\n"
 	"The formula holds for the built-in task and batch; ebb describe gives it for an "
 	"experiment.\n";
 
 /* ---- what a preset sets ---- */
-
-struct setting {
-	const struct ebb_option *row;
-	char value[EBB_STR_MAX], builtin[EBB_STR_MAX];
-};
 
 static void text_of(const struct ebb_options *o, const struct ebb_option *row,
 		    char out[EBB_STR_MAX])
@@ -35,8 +44,7 @@ static void text_of(const struct ebb_options *o, const struct ebb_option *row,
 	ebb_buf_release(&b);
 }
 
-/* The loss of the preset under the built-in defaults of everything else. */
-static void formula_of(const struct ebb_preset *p, struct ebb_page *page)
+void ebb_preset_formula(const struct ebb_preset *p, struct ebb_page *page)
 {
 	struct ebb_err err = EBB_ERR_INIT;
 	struct ebb_options o;
@@ -47,8 +55,8 @@ static void formula_of(const struct ebb_preset *p, struct ebb_page *page)
 	ebb_formula_add(page, &o, ebb_lab_response_limit(&o));
 }
 
-/* Every option the preset moves away from its default, in table order. */
-static int settings_of(const struct ebb_preset *p, struct setting *out, int limit)
+int ebb_preset_settings(const struct ebb_preset *p,
+			struct ebb_preset_setting out[EBB_PRESET_SETTINGS_MAX])
 {
 	const struct ebb_catalog *catalog = ebb_task_catalog();
 	struct ebb_options builtin, o;
@@ -62,27 +70,38 @@ static int settings_of(const struct ebb_preset *p, struct setting *out, int limi
 	if (ebb_options_apply(&o, catalog, p->settings, &err) < 0)
 		EBB_BUG("preset %s: %s", p->name, err.text);
 	for (int i = 0; i < n_rows; i++) {
-		struct setting s = {.row = &row[i]};
+		struct ebb_preset_setting s = {.row = &row[i]};
 
 		text_of(&o, &row[i], s.value);
 		text_of(&builtin, &row[i], s.builtin);
 		if (strcmp(s.value, s.builtin) == 0)
 			continue;
-		if (n == limit)
-			EBB_BUG("preset %s sets more than %d options", p->name, limit);
+		if (n == EBB_PRESET_SETTINGS_MAX)
+			EBB_BUG("preset %s sets more than %d options", p->name,
+				EBB_PRESET_SETTINGS_MAX);
 		out[n++] = s;
 	}
 	return n;
 }
 
-#define SETTINGS_MAX 64
+char *ebb_preset_keys(const struct ebb_preset *p)
+{
+	struct ebb_preset_setting s[EBB_PRESET_SETTINGS_MAX];
+	struct ebb_buf keys = EBB_BUF_INIT;
+	int n = ebb_preset_settings(p, s);
+
+	ebb_buf_puts(&keys, "");
+	for (int i = 0; i < n; i++)
+		ebb_buf_printf(&keys, "%s%s.%s", i ? " " : "", s[i].row->group, s[i].row->name);
+	return ebb_buf_take(&keys);
+}
 
 /* ---- text ---- */
 
 static void print_line(const struct ebb_preset *p, int width)
 {
-	struct setting s[SETTINGS_MAX];
-	int n = settings_of(p, s, SETTINGS_MAX), column = 0;
+	struct ebb_preset_setting s[EBB_PRESET_SETTINGS_MAX];
+	int n = ebb_preset_settings(p, s), column = 0;
 
 	printf("%-*s  %s\n", width, p->name, p->about);
 	for (int i = 0; i < n; i++) {
@@ -99,20 +118,56 @@ static void print_line(const struct ebb_preset *p, int width)
 	printf("%s%*sbeta: %s\n\n", n ? "\n" : "", width + 2, "", p->beta[0] ? p->beta : "none");
 }
 
+static void print_entry(const char *head, const char *text)
+{
+	struct ebb_buf line = EBB_BUF_INIT;
+
+	if (text[0] == 0)
+		return;
+	ebb_buf_printf(&line, "%-10s  ", head);
+	ebb_wrap(&line, text, 12, 12);
+	printf("%s\n", line.data);
+	ebb_buf_release(&line);
+}
+
+static void print_sources(const struct ebb_preset *p)
+{
+	const struct ebb_source *source = ebb_preset_source(p);
+	const struct ebb_disagreement *row;
+	char *sets = ebb_preset_keys(p);
+	int n;
+
+	print_entry("from", source->paper);
+	print_entry("published", source->published);
+	print_entry("libraries", source->libraries);
+	row = ebb_disagreement_rows(&n);
+	for (int i = 0; i < n; i++)
+		if (ebb_disagreement_concerns(&row[i], p, sets)) {
+			char *text = ebb_xprintf("%s: %s. Here: %s [%s]", row[i].topic, row[i].who,
+						 row[i].here, row[i].source);
+
+			print_entry("disagreed", text);
+			free(text);
+		}
+	printf("\n");
+	free(sets);
+}
+
 static void print_details(const struct ebb_preset *p)
 {
-	struct setting s[SETTINGS_MAX];
+	struct ebb_preset_setting s[EBB_PRESET_SETTINGS_MAX];
 	struct ebb_buf formula = EBB_BUF_INIT;
 	struct ebb_page page = EBB_PAGE_INIT;
-	int n = settings_of(p, s, SETTINGS_MAX), key = 6, value = 5, builtin = 7;
+	int n = ebb_preset_settings(p, s), key = 6, value = 5, builtin = 7;
 
 	printf("%s\n%s\n\nbeta is %s\n\n", p->name, p->about,
 	       p->beta[0] ? p->beta : "not defined for this algorithm");
-	formula_of(p, &page);
+	ebb_preset_formula(p, &page);
 	ebb_page_print(&page, ebb_page_width(&page), &formula);
 	printf("%s\n%s\n", formula.data, ebb_formula_sources);
 	ebb_buf_release(&formula);
 	ebb_page_release(&page);
+	print_sources(p);
 	if (n == 0) {
 		printf("it sets nothing: these are the built-in defaults\n");
 		return;
@@ -135,63 +190,6 @@ static void print_details(const struct ebb_preset *p)
 		printf("%-*s  %-*s  %-*s  %s\n", key, name, value, s[i].value, builtin,
 		       s[i].builtin, s[i].row->help);
 	}
-}
-
-/* ---- JSON ---- */
-
-static void add_json(struct ebb_buf *b, const struct ebb_preset *p, bool with_formula)
-{
-	struct setting s[SETTINGS_MAX];
-	int n = settings_of(p, s, SETTINGS_MAX);
-
-	ebb_buf_puts(b, "{\"name\": ");
-	ebb_buf_json(b, p->name);
-	ebb_buf_puts(b, ", \"about\": ");
-	ebb_buf_json(b, p->about);
-	ebb_buf_puts(b, ", \"beta\": ");
-	if (p->beta[0])
-		ebb_buf_json(b, p->beta);
-	else
-		ebb_buf_puts(b, "null");
-	ebb_buf_puts(b, ", \"settings\": {");
-	for (int i = 0; i < n; i++) {
-		enum ebb_type type = s[i].row->type;
-		/* JSON has no word for an infinity, so that one stays a text */
-		bool bare =
-			(type == EBB_TYPE_INT || type == EBB_TYPE_F64 || type == EBB_TYPE_BOOL) &&
-			!strstr(s[i].value, "inf");
-
-		ebb_buf_printf(b, "%s\"%s.%s\": ", i ? ", " : "", s[i].row->group, s[i].row->name);
-		if (bare)
-			ebb_buf_puts(b, s[i].value);
-		else
-			ebb_buf_json(b, s[i].value);
-	}
-	ebb_buf_puts(b, "}");
-	if (with_formula) {
-		struct ebb_page page = EBB_PAGE_INIT;
-
-		formula_of(p, &page);
-		ebb_buf_puts(b, ", \"loss\": ");
-		ebb_page_json(&page, EBB_SECTION_LOSS, b);
-		ebb_page_release(&page);
-	}
-	ebb_buf_puts(b, "}");
-}
-
-static void print_json(const struct ebb_preset *p, int n, bool with_formula)
-{
-	struct ebb_buf b = EBB_BUF_INIT;
-
-	ebb_buf_puts(&b, "{\"algorithms\": [\n");
-	for (int i = 0; i < n; i++) {
-		ebb_buf_puts(&b, "  ");
-		add_json(&b, &p[i], with_formula);
-		ebb_buf_puts(&b, i + 1 < n ? ",\n" : "\n");
-	}
-	ebb_buf_puts(&b, "]}\n");
-	fputs(b.data, stdout);
-	ebb_buf_release(&b);
 }
 
 /* ---- the command ---- */
@@ -218,42 +216,75 @@ static const struct ebb_preset *find(const char *name, struct ebb_err *err)
 	return NULL;
 }
 
+enum form { TEXT, JSON, MARKDOWN };
+
+static void print_list(const struct ebb_preset *row, int n)
+{
+	int width = 0;
+
+	for (int i = 0; i < n; i++)
+		width = (int)strlen(row[i].name) > width ? (int)strlen(row[i].name) : width;
+	for (int i = 0; i < n; i++)
+		print_line(&row[i], width);
+}
+
+static void print_all(enum form form)
+{
+	const struct ebb_preset *row, **all;
+	int n;
+
+	row = ebb_preset_rows(&n);
+	if (form == TEXT) {
+		print_list(row, n);
+	} else if (form == MARKDOWN) {
+		ebb_algorithms_markdown();
+	} else {
+		all = ebb_xcalloc((size_t)n, sizeof *all);
+		for (int i = 0; i < n; i++)
+			all[i] = &row[i];
+		ebb_algorithms_json(all, n, false);
+		free(all);
+	}
+}
+
 int ebb_command_algorithms(int argc, char **argv)
 {
-	const struct ebb_preset *row, *one = NULL;
+	const struct ebb_preset *chosen[2];
 	struct ebb_err err = EBB_ERR_INIT;
-	const char *name = NULL;
-	bool json = false;
-	int n, width = 0;
+	const char *name[2];
+	enum form form = TEXT;
+	int n = 0;
 
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+		const char *s = argv[i];
+
+		if (strcmp(s, "--help") == 0 || strcmp(s, "-h") == 0)
 			return ebb_command_help(argv[0], help);
-		else if (strcmp(argv[i], "--json") == 0)
-			json = true;
-		else if (argv[i][0] == '-')
-			return ebb_command_usage(argv[0], "unknown option '%s'", argv[i]);
-		else if (name)
-			return ebb_command_usage(argv[0], "one NAME at most, not also '%s'",
-						 argv[i]);
-		else
-			name = argv[i];
+		if (strcmp(s, "--json") == 0 || strcmp(s, "--markdown") == 0) {
+			if (form != TEXT && form != (s[2] == 'j' ? JSON : MARKDOWN))
+				return ebb_command_usage(argv[0], "--json or --markdown, not both");
+			form = s[2] == 'j' ? JSON : MARKDOWN;
+		} else if (s[0] == '-') {
+			return ebb_command_usage(argv[0], "unknown option '%s'", s);
+		} else if (n == 2) {
+			return ebb_command_usage(argv[0], "two NAMEs at most, not also '%s'", s);
+		} else {
+			name[n++] = s;
+		}
 	}
-	row = ebb_preset_rows(&n);
-	if (name) {
-		one = find(name, &err);
-		if (!one)
+	if (form == MARKDOWN && n > 0)
+		return ebb_command_usage(argv[0],
+					 "--markdown is a page of all algorithms: no NAME");
+	for (int i = 0; i < n; i++)
+		if (!(chosen[i] = find(name[i], &err)))
 			return ebb_command_fail(argv[0], &err);
-	}
-	if (json) {
-		print_json(one ? one : row, one ? 1 : n, one != NULL);
-	} else if (one) {
-		print_details(one);
-	} else {
-		for (int i = 0; i < n; i++)
-			width = (int)strlen(row[i].name) > width ? (int)strlen(row[i].name) : width;
-		for (int i = 0; i < n; i++)
-			print_line(&row[i], width);
-	}
+	if (n == 0)
+		print_all(form);
+	else if (form == JSON)
+		ebb_algorithms_json(chosen, n, true);
+	else if (n == 1)
+		print_details(chosen[0]);
+	else
+		ebb_algorithms_pair(chosen[0], chosen[1]);
 	return EBB_EXIT_OK;
 }

@@ -108,13 +108,10 @@ int ebb_page_width(const struct ebb_page *p)
 	return width;
 }
 
-static void print_line(const struct ebb_line *l, int width, struct ebb_buf *out)
+void ebb_line_print(const struct ebb_line *l, int indent, struct ebb_buf *out)
 {
-	const int indent = 2 + width + 2;
-	int at;
+	int at = ebb_wrap(out, l->text, indent, indent);
 
-	ebb_buf_printf(out, "  %s%*s", l->name, width + 2 - columns(l->name, strlen(l->name)), "");
-	at = ebb_wrap(out, l->text, indent, indent);
 	if (l->cite[0]) {
 		const int n = columns(l->cite, strlen(l->cite));
 
@@ -125,6 +122,12 @@ static void print_line(const struct ebb_line *l, int width, struct ebb_buf *out)
 		ebb_buf_printf(out, "[%s]", l->cite);
 	}
 	ebb_buf_puts(out, "\n");
+}
+
+static void print_line(const struct ebb_line *l, int width, struct ebb_buf *out)
+{
+	ebb_buf_printf(out, "  %s%*s", l->name, width + 2 - columns(l->name, strlen(l->name)), "");
+	ebb_line_print(l, 2 + width + 2, out);
 }
 
 void ebb_page_print(const struct ebb_page *p, int width, struct ebb_buf *out)

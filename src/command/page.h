@@ -40,6 +40,9 @@ const struct ebb_line *ebb_page_find(const struct ebb_page *p, const char *secti
 
 bool ebb_line_same(const struct ebb_line *a, const struct ebb_line *b);
 
+/* Append text and source of a line that begins at this column, and a line break. */
+void ebb_line_print(const struct ebb_line *l, int indent, struct ebb_buf *out);
+
 /* Append the lines as text, a heading before each section. Names stand in a column of this width,
  * indented by two. */
 void ebb_page_print(const struct ebb_page *p, int width, struct ebb_buf *out);

@@ -1,17 +1,11 @@
-/* What becomes of entropy from step to step: how much the step before took of it, whether it has
- * exploded or collapsed (EI 1.4), and with entropy.guard=stop the end of the trial. */
+/* What becomes of entropy from step to step: has it exploded or collapsed (EI 1.4), and with
+ * entropy.guard=stop the end of the trial. */
 #include "train/stage.h"
-
-#include <math.h>
 
 void ebb_trial_mark(struct ebb_trial *t)
 {
 	double *m = t->reading.metric;
 
-	m[EBB_M_ENTROPY_DROP] = t->entropy_before - m[EBB_M_ENTROPY];
-	m[EBB_M_COV_GROUP_BEFORE] = t->cov_group_before;
-	t->entropy_before = m[EBB_M_ENTROPY];
-	t->cov_group_before = m[EBB_M_COV_GROUP];
 	if (t->o->entropy.guard == EBB_GUARD_OFF)
 		return;
 	ebb_guard_step(&t->guard, m[EBB_M_ENTROPY], t->lab->task->vocabulary);

@@ -418,7 +418,6 @@ int ebb_trial_open(struct ebb_trial **out, struct ebb_lab *lab, struct ebb_watch
 	t->kl_coef = o->kl.coef;
 	t->alpha = ebb_alpha_start(o);
 	t->entropy_coef = ebb_alpha_at(o, t->alpha, 0, 0);
-	t->entropy_before = t->cov_group_before = NAN;
 	t->started = ebb_clock();
 	t->status = EBB_STATUS_COMPLETE;
 	ebb_objective_needs(o, &t->needs);

@@ -43,7 +43,12 @@ static void print_node(struct ebb_buf *out, const struct ebb_claim *c, int i)
 		[EBB_CLAIM_CURVE] = "curve",
 	};
 	static const char *const relation[] = {"<", "<=", ">", ">=", "~="};
-	static const char *const field[] = {"r2", "a", "b"};
+	static const char *const field[] = {
+#define FIELD(id, text) text,
+		EBB_CLAIM_FIELDS(FIELD)
+#undef FIELD
+	};
+	static const char *const end[] = {"", ".low", ".high"};
 	const struct ebb_claim_node *node = &c->node[i];
 	const char *name = ebb_claim_function_name(node->kind);
 
@@ -57,6 +62,7 @@ static void print_node(struct ebb_buf *out, const struct ebb_claim *c, int i)
 							 : symbol[node->kind]);
 	if (node->kind == EBB_CLAIM_FIT)
 		ebb_buf_printf(out, ".%s", field[node->field]);
+	ebb_buf_printf(out, "%s%s", end[node->end], node->change ? " change" : "");
 	if (node->metric.text)
 		ebb_buf_printf(out, " %s", node->metric.text);
 	if (node->x.text)
@@ -67,8 +73,16 @@ static void print_node(struct ebb_buf *out, const struct ebb_claim *c, int i)
 		ebb_buf_printf(out, " %s:%g", ebb_scale_name(node->scale), node->number);
 	else if (node->scale != EBB_SCALE_NATIVE)
 		ebb_buf_printf(out, " on:%s", ebb_scale_name(node->scale));
+	if (node->kind == EBB_CLAIM_REALISED)
+		ebb_buf_printf(out, " part:%.3g", node->number);
+	if (node->early > 0)
+		ebb_buf_printf(out, " early:%.3g", node->early);
 	if (node->window)
 		ebb_buf_printf(out, " window:%d", node->window);
+	if (node->smooth)
+		ebb_buf_printf(out, " smooth:%d", node->smooth);
+	if (node->block)
+		ebb_buf_printf(out, " block:%d", node->block);
 	print_operands(out, c, node);
 	if (node->key.text)
 		ebb_buf_printf(out, " key:%s", node->key.text);
@@ -145,6 +159,15 @@ Test(claim, functions_and_their_arguments)
 		"(> (spearman (final a) key:entropy.coef) 0)");
 	is_tree("spearman(a, b, k=1, window=20) > 0",
 		"(> (spearman window:20 (curve a) (curve b) k=1) 0)");
+	is_tree("spearman(change(a), b, k=1, smooth=20) < 0",
+		"(< (spearman smooth:20 (curve change a) (curve b) k=1) 0)");
+	is_tree("spearman(a, change ( b ), block=5).high < 0",
+		"(< (spearman.high block:5 (curve a) (curve change b)) 0)");
+	is_tree("spearman(change, b).low > 0", "(> (spearman.low (curve change) (curve b)) 0)");
+	is_tree("realised(a, 1/3, k=1, window=2) > .8",
+		"(> (realised a part:0.333 window:2 k=1) 0.8)");
+	is_tree("fit(y ~ exp(x), early = 3 / 20).early_error < 1",
+		"(< (fit.early_error y exp:x early:0.15) 1)");
 	is_tree("ratio(abs(final(a)), 2) > 1", "(> (ratio (abs (final a)) 2) 1)");
 	is_tree("share(final(a) < 1 and start(a) > 2 by 1 and 1 < peak(a)) >= 7/8",
 		"(>= (share (and (and (< (final a) 1) (> (start a) 2 margin 1)) (< 1 (peak a)))) "
@@ -218,13 +241,27 @@ Test(claim, mistakes_are_shown_where_they_are)
 	is_wrong("time_to(a) < 1", 0, "time_to() needs a threshold");
 	is_wrong("time_to(a, above=1, below=2) < 1", 20, "one threshold already");
 	is_wrong("fit(a) < 1", 5, "expected '~'");
-	is_wrong("fit(a ~ b) < 1", 10, ".r2, .a or .b");
+	is_wrong("fit(a ~ b) < 1", 10, "like .r2, .a or .ceiling");
+	is_wrong("fit(a ~ b, early=1).r2 < 1", 17, "between 0 and 1");
+	is_wrong("fit(a ~ b, early=1/0).r2 < 1", 17, "between 0 and 1");
+	is_wrong("fit(a ~ b, early=.1, early=.2).r2 < 1", 21, "given twice");
+	is_wrong("final(a, early=0.1) < 1", 9, "takes no early=");
+	is_wrong("realised(a) < 1", 10, "expected ','");
+	is_wrong("realised(a, 2) < 1", 12, "between 0 and 1");
+	is_wrong("realised(a, k=1) < 1", 12, "expected a number");
 	is_wrong("fit(a ~ b).r3 < 1", 11, "no '.r3'");
 	is_wrong("fit(a ~ exp(b).r2 < 1", 14, "expected ',' or ')'");
 	is_wrong("consumed(seconds) < 1", 9, "not 'seconds'");
 	is_wrong("trend(final(a)) > 0", 14, "expected ','");
 	is_wrong("trend(final(a), 3 + 4) > 0", 18, "expected ')'");
 	is_wrong("spearman(a, final(b)) > 0", 12, "must be a metric too");
+	is_wrong("spearman(change(a), final(b)) > 0", 20, "must be a metric too");
+	is_wrong("spearman(change(a, b) > 0", 17, "the metric of change()");
+	is_wrong("spearman(a, b).mid > 0", 15, ".low and .high");
+	is_wrong("spearman(a, b, block=3) > 0", 0, ".low or .high");
+	is_wrong("spearman(a, b, window=2, smooth=2) > 0", 0, "one or the other");
+	is_wrong("spearman(final(a), final(b), smooth=2) > 0", 0, "is for two curves");
+	is_wrong("change(a) > 0", 0, "unknown function");
 	is_wrong("spearman(final(a), final(b), k=1) > 0", 29, "inside the functions of spearman()");
 	is_wrong("ratio(final(a)) > 0", 14, "expected ','");
 	is_wrong("share(final(a)) > 0", 14, "expected <");

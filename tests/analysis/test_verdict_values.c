@@ -40,6 +40,8 @@ static double lines(int arm, int seed, const char *metric, double step)
 		return 0.2 + 0.005 * step + 0.001 * seed;
 	if (strcmp(metric, "eval/pass@k") == 0) /* up to 50, then down */
 		return 0.5 - fabs(step - 50) / 200;
+	if (strcmp(metric, "logits/skewness") == 0)
+		return -(step - 50) * (step - 50);
 	if (strcmp(metric, "reward/mean") == 0)
 		return 0.9 - 0.1 * exp(2.0 - 0.01 * step);
 	if (strcmp(metric, "rollout/tokens_total") == 0)
@@ -93,7 +95,24 @@ Test(values, of_one_curve)
 		{"fit(reward ~ exp(entropy_seq), " ONE ").r2", 1.0},
 		/* the evaluation at 100 meets the last training row, which still stands at 99 */
 		{"fit(accuracy ~ entropy_seq, " ONE ").a", 0.510799136069},
+		{"fit(reward ~ exp(entropy_seq), " ONE ").ceiling", 0.8},
+		{"fit(reward ~ exp(entropy_seq), " ONE ").rmse", 0.0},
+		/* no error where the law holds; the steps up to 0.3 of 95 are the first six */
+		{"fit(reward ~ exp(entropy_seq), early=0.3, " ONE ").early_rmse", 0.0},
+		{"fit(reward ~ exp(entropy_seq), early=3/10, " ONE ").early_ceiling", 0.8},
+		{"fit(reward ~ exp(entropy_seq), " ONE ").early_error", 0.0},
+		{"fit(accuracy ~ entropy_seq, " ONE ").ceiling",
+		 0.45 + MEAN_SEED + 0.510799136069 * (2 - 5.45 / 11)},
 		{"spearman(entropy, accuracy, " ONE ")", -1.0},
+		/* a parabola, up and down again, changes ever less */
+		{"spearman(change(skew), accuracy, " ONE ")", -1.0},
+		{"spearman(entropy, accuracy, smooth=3, " ONE ")", -1.0},
+		{"spearman(entropy, tokens, block=20, " ONE ").high", -1.0},
+		{"spearman(entropy, tokens, smooth=20, " ONE ").low", -1.0},
+		{"realised(entropy, 1/3, " ONE ")", 1.0 / 3},
+		{"realised(accuracy, 0.25, " ONE ")", 0.25},
+		/* means of five rows lie at 2, 7, ... 97: the straight line stays one */
+		{"realised(entropy, 1/3, window=5, " ONE ")", 1.0 / 3},
 		{"-start(entropy, " ONE ") / 2 + 3 * 2 - (1 - 4)", 8 - MEAN_SEED / 2},
 		{"ratio(start(entropy, " ONE "), consumed(steps, " ONE ")) * 50 - 1",
 		 MEAN_SEED / 2},
@@ -111,19 +130,38 @@ Test(values, of_one_curve)
 Test(values, pairs_and_windows)
 {
 	double xs[] = {0, 1, 2, 3, 4}, ys[] = {10, 11, 12, 13, 14};
-	double xe[] = {0, 2, 3.5}, ye[] = {1, 2, 4}, px[5], py[5];
+	double xe[] = {0, 2, 3.5}, ye[] = {1, 2, 4}, px[5], py[5], at[5];
+	const struct ebb_claim_node r2 = {.kind = EBB_CLAIM_FIT, .field = EBB_CLAIM_R2};
 	struct ebb_curve step = {0, 5, xs, ys}, eval = {0, 3, xe, ye};
 
-	cr_assert_eq(ebb_measured_pairs(&step, &eval, 0, px, py), 3);
+	cr_assert_eq(ebb_measured_pairs(&step, &eval, 0, px, py, at), 3);
+	cr_assert(at[0] == 0 && at[2] == 3.5);
 	cr_assert(px[0] == 10 && px[1] == 12 && px[2] == 13 && py[2] == 4);
-	cr_assert_eq(ebb_measured_pairs(&step, &eval, 2, px, py), 2);
+	cr_assert_eq(ebb_measured_pairs(&step, &eval, 2, px, py, at), 2);
+	cr_assert(at[0] == 1 && at[1] == 3.5);
 	cr_assert(px[0] == 11 && py[0] == 1.5 && px[1] == 13 && py[1] == 4);
 	/* a row before the first of the other curve takes that one */
 	xe[0] = -1;
-	cr_assert_eq(ebb_measured_pairs(&step, &eval, 0, px, py), 3);
+	cr_assert_eq(ebb_measured_pairs(&step, &eval, 0, px, py, NULL), 3);
 	cr_assert(px[0] == 10);
-	cr_assert(isnan(ebb_measured_fit(px, py, 2, false, EBB_CLAIM_R2)),
-		  "two points fit anything");
+	cr_assert(isnan(ebb_measured_fit(px, py, at, 2, &r2)), "two points fit anything");
+}
+
+Test(values, changes_and_moving_means)
+{
+	double x[] = {0, 1, 2, 3, 4}, y[] = {5, 7, 4, 4, 10};
+	struct ebb_curve c = {0, 5, x, y}, none = {0};
+
+	ebb_measured_change(&c);
+	cr_assert_eq(c.n, 4);
+	cr_assert(y[0] == 2 && y[1] == -3 && y[2] == 0 && y[3] == 6 && x[3] == 3);
+	cr_assert_eq(ebb_measured_smooth(y, 4, 1), 4);
+	cr_assert_eq(ebb_measured_smooth(y, 4, 3), 2);
+	CLOSE(y[0], -1.0 / 3, 1e-15);
+	CLOSE(y[1], 1.0, 1e-15);
+	cr_assert_eq(ebb_measured_smooth(y, 2, 3), 0);
+	ebb_measured_change(&none);
+	cr_assert_eq(none.n, 0);
 }
 
 Test(values, of_cut_and_empty_curves)

@@ -40,6 +40,101 @@ Test(reference, the_page_of_metrics_is_current)
 	page_is_current("metrics");
 }
 
+Test(reference, the_page_of_algorithms_is_current)
+{
+	page_is_current("algorithms");
+}
+
+/* Every preset stands on the page with its loss, and cites only rows that are there. */
+Test(reference, the_page_of_algorithms_is_whole)
+{
+	json_t *root = ebb_json("algorithms --json"), *rows = json_object_get(root, "algorithms"),
+	       *row;
+	const char *s;
+	size_t i;
+
+	cr_assert_eq(ebb("algorithms --markdown"), 0);
+	json_array_foreach(rows, i, row)
+	{
+		char *head = ebb_xprintf("\n## %s\n", word(row, "name"));
+
+		says(head);
+		cr_assert_gt(strlen(word(row, "paper")), 0);
+		free(head);
+	}
+	for (s = output.data; (s = strstr(s, "](#d")); s++) {
+		char id[32];
+		int n;
+
+		if (sscanf(s, "](#d%d)", &n) != 1)
+			continue; /* a preset that begins so */
+		snprintf(id, sizeof id, "id=\"d%d\"", n);
+		says(id);
+	}
+	json_decref(root);
+}
+
+Test(reference, two_algorithms_side_by_side)
+{
+	json_t *root, *d, *row, *v;
+	size_t i;
+	bool seen = false;
+
+	cr_assert_eq(ebb("algorithms grpo dapo"), 0);
+	says("lines that differ");
+	says("clip(rho_it, 0.8, 1.28)");
+	says("clip.high       0.2 ");
+	does_not_say("advantage");
+	no_line_wider_than(200);
+	root = ebb_json("algorithms grpo dapo --json");
+	cr_assert_eq(json_array_size(json_object_get(root, "algorithms")), 2);
+	d = json_object_get(root, "differences");
+	json_array_foreach(json_object_get(d, "loss"), i, row)
+	{
+		v = json_object_get(row, "text");
+		cr_assert_eq(json_array_size(v), 2);
+		cr_assert(!json_equal(json_array_get(v, 0), json_array_get(v, 1)));
+		seen = seen || (strcmp(word(row, "name"), "groups") == 0 &&
+				json_is_null(json_array_get(v, 0)));
+	}
+	cr_assert(seen, "only the second one draws groups again");
+	json_array_foreach(json_object_get(d, "options"), i, row)
+	{
+		v = json_object_get(row, "value");
+		cr_assert(!json_equal(json_array_get(v, 0), json_array_get(v, 1)));
+		word(row, "default");
+	}
+	cr_assert_eq(i, 5u);
+	json_decref(root);
+	cr_assert_eq(ebb("algorithms gspo gspo"), 0);
+	says("the loss is the same");
+	says("they set the same options");
+	cr_assert_eq(ebb("algorithms grpo dpao"), 2);
+	says("did you mean 'dapo'?");
+	cr_assert_eq(ebb("algorithms grpo dapo gspo"), 2);
+	says("two NAMEs at most");
+	cr_assert_eq(ebb("algorithms grpo --markdown"), 2);
+	says("no NAME");
+	cr_assert_eq(ebb("algorithms --json --markdown"), 2);
+	says("not both");
+}
+
+/* What is known of one. */
+Test(reference, an_algorithm_has_its_sources)
+{
+	json_t *root, *row;
+
+	cr_assert_eq(ebb("algorithms dapo"), 0);
+	says("from        DAPO");
+	says("published   clip 0.2 / 0.28");
+	says("disagreed   DAPO's warm-up and dual clip");
+	root = ebb_json("algorithms dapo --json");
+	row = json_array_get(json_object_get(root, "algorithms"), 0);
+	cr_assert_gt(json_array_size(json_object_get(row, "disagreements")), 3);
+	cr_assert_str_eq(word(row, "sections"), "PG 4.5");
+	json_decref(root);
+}
+
 Test(reference, patterns)
 {
 	static const struct {

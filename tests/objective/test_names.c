@@ -1,7 +1,7 @@
 /* An algorithm is a row of presets.def and nothing else: no source may know one by name. Comments
- * may; so may choices.def, where the name of one is also the field's name of a loss. An option group
- * of the same name is used as one ("group.option"), and so is a family of metrics ("family/metric"):
- * switches and curves that any algorithm may have. */
+ * may, and tables about presets; so may choices.def, where the name of one is also the field's name of
+ * a loss. An option group of the same name is used as one ("group.option"), and so is a family of
+ * metrics ("family/metric"): switches and curves that any algorithm may have. */
 #include <criterion/criterion.h>
 #include <ctype.h>
 #include <dirent.h>
@@ -106,6 +106,18 @@ static int check_text(const char *path, char *text)
 	return found;
 }
 
+/* Rows about presets are data, too. */
+static bool is_table(const char *name)
+{
+	static const char *const table[] = {"presets.def", "choices.def", "sources.def",
+					    "disagreements.def"};
+
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+		if (strcmp(name, table[i]) == 0)
+			return true;
+	return false;
+}
+
 static bool is_source(const char *name)
 {
 	static const char *const ends[] = {".c", ".h", ".def", ".cu", ".cuh", "meson.build"};
@@ -113,7 +125,7 @@ static bool is_source(const char *name)
 
 	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
 		if (n >= strlen(ends[i]) && strcmp(name + n - strlen(ends[i]), ends[i]) == 0)
-			return strcmp(name, "presets.def") != 0 && strcmp(name, "choices.def") != 0;
+			return !is_table(name);
 	return false;
 }
 
