@@ -190,7 +190,8 @@ static void add_passes(struct ebb_sheet *s)
 	if (s->o->sample.mismatch == EBB_MISMATCH_STALE)
 		add_pass(&text, "forward: old, the trainer's log-probabilities of every response");
 	if (needs.own_pass)
-		add_pass(&text, "forward: the trained policy on every response, which another drew");
+		add_pass(&text,
+			 "forward: the trained policy on every response, which another drew");
 	if (needs.ref_logp)
 		add_pass(&text, "forward: the reference policy on every response trained on");
 	if (needs.critic)

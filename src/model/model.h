@@ -129,8 +129,8 @@ struct ebb_pass {
 				 * (n, EBB_LOGIT_BINS)                                        */
 	const struct ebb_weights *ref; /* null: no reference                                   */
 	double *w_logp, *w_entropy, *w_kl; /* dL/dlogp, dL/dH, dL/dKL           (n, stride)    */
-	double *w_kl_from;      /* dL/dKL(ref || pi), needs ref          (n, stride)    */
-	double *w_value;                   /* dL/dV                             (n, stride)    */
+	double *w_kl_from; /* dL/dKL(ref || pi), needs ref          (n, stride)    */
+	double *w_value;   /* dL/dV                             (n, stride)    */
 	void (*weigh)(void *ctx, int first, int count);
 	void *ctx;
 };

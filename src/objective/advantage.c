@@ -376,7 +376,7 @@ static double info_share(const struct work *w, const struct ebb_options *o,
 {
 	double *A = reals((size_t)b->R), *info = reals((size_t)b->R);
 	double mean = 0.0, mean_info = 0.0, variance = 0.0, both = 0.0;
-	struct ebb_component c;
+	struct ebb_component c = {0};
 	int n = 0;
 
 	component_init(&c, b->R);

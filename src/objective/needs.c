@@ -26,8 +26,7 @@ void ebb_objective_needs(const struct ebb_options *o, struct ebb_needs *needs)
 	needs->batch_scope = ebb_chooses_tokens(o) || o->loss.policy == EBB_POLICY_PREFERENCE;
 	needs->old_kl =
 		o->loss.policy == EBB_POLICY_KL_COV && o->covariance.penalty == EBB_PENALTY_FULL;
-	needs->pool =
-		ebb_chooses_tokens(o) && o->covariance.scope == EBB_SCOPE_ROLLOUT_BATCH;
+	needs->pool = ebb_chooses_tokens(o) && o->covariance.scope == EBB_SCOPE_ROLLOUT_BATCH;
 	needs->logit = ebb_chooses_tokens(o) && o->covariance.kind == EBB_COV_RESPONSE_Z &&
 		       o->covariance.response_source == EBB_COV_LOGIT;
 	needs->own_pass = o->loss.policy == EBB_POLICY_PREFERENCE &&

@@ -172,24 +172,29 @@ static void check_loss(const struct ebb_options *o, struct report *r)
 			"to loss or reward, and kl.estimator to k1, k2 or k3");
 	if (ebb_weighs_entropy(o) && o->entropy.grad != EBB_GRAD_DIRECT &&
 	    o->loss.policy == EBB_POLICY_NONE)
-		problem(r, "entropy.grad=%s adds to the advantage, which loss.policy=none does not "
-			   "read: set entropy.grad=direct or loss.policy=clip",
-			o->entropy.grad == EBB_GRAD_SCORE_ONLY ? "score_only" : "direct_plus_score");
+		problem(r,
+			"entropy.grad=%s adds to the advantage, which loss.policy=none does not "
+			"read: set entropy.grad=direct or loss.policy=clip",
+			o->entropy.grad == EBB_GRAD_SCORE_ONLY ? "score_only"
+							       : "direct_plus_score");
 	if (o->loss.policy == EBB_POLICY_KL_COV && o->covariance.penalty == EBB_PENALTY_FULL) {
 		if (o->kl.place == EBB_KL_LOSS && o->kl.estimator == EBB_KL_FULL)
-			problem(r, "covariance.penalty=full and kl.estimator=full both want a second "
-				   "policy's whole distribution in the gradient pass, which has room "
-				   "for one: take an estimate for one of them");
+			problem(r,
+				"covariance.penalty=full and kl.estimator=full both want a second "
+				"policy's whole distribution in the gradient pass, which has room "
+				"for one: take an estimate for one of them");
 		if (o->dynamic.on != EBB_DYNAMIC_OFF && o->dynamic.surplus == EBB_SURPLUS_CARRY)
-			problem(r, "covariance.penalty=full measures from the weights at the start of "
-				   "the step, and dynamic.surplus=carry trains on groups of earlier "
-				   "ones: set dynamic.surplus=drop, or another covariance.penalty");
+			problem(r,
+				"covariance.penalty=full measures from the weights at the start of "
+				"the step, and dynamic.surplus=carry trains on groups of earlier "
+				"ones: set dynamic.surplus=drop, or another covariance.penalty");
 	}
 	if (o->covariance.scope == EBB_SCOPE_ROLLOUT_BATCH && o->token.mask != EBB_TOKEN_ALL &&
 	    (o->loss.policy == EBB_POLICY_CLIP_COV || o->loss.policy == EBB_POLICY_KL_COV))
-		problem(r, "covariance.scope=rollout_batch selects among all tokens of the batch and "
-			   "token.mask keeps some of a mini-batch: set covariance.scope=minibatch or "
-			   "token.mask=all");
+		problem(r,
+			"covariance.scope=rollout_batch selects among all tokens of the batch and "
+			"token.mask keeps some of a mini-batch: set covariance.scope=minibatch or "
+			"token.mask=all");
 	if (o->dynamic.on != EBB_DYNAMIC_OFF && ebb_group_size(o) == 1)
 		problem(r,
 			"dynamic.on keeps groups whose responses differ, but train.group=1: raise "
@@ -214,17 +219,21 @@ static void check_preference(const struct ebb_options *o, struct report *r)
 			   "but tree.sampler lets them branch off from each other: set "
 			   "tree.sampler=off");
 	if (o->critic.model != EBB_CRITIC_NONE)
-		problem(r, "loss.policy=preference reads no values, but critic.model=%s trains "
-			   "them: set critic.model=none",
+		problem(r,
+			"loss.policy=preference reads no values, but critic.model=%s trains "
+			"them: set critic.model=none",
 			o->critic.model == EBB_CRITIC_SHARED ? "shared" : "separate");
 	if (ebb_weighs_entropy(o) && o->entropy.grad != EBB_GRAD_DIRECT)
-		problem(r, "entropy.grad=%s adds to the advantage, which loss.policy=preference "
-			   "does not read: set entropy.grad=direct",
-			o->entropy.grad == EBB_GRAD_SCORE_ONLY ? "score_only" : "direct_plus_score");
+		problem(r,
+			"entropy.grad=%s adds to the advantage, which loss.policy=preference "
+			"does not read: set entropy.grad=direct",
+			o->entropy.grad == EBB_GRAD_SCORE_ONLY ? "score_only"
+							       : "direct_plus_score");
 	if (other && o->advantage.center == EBB_CENTER_STATIC &&
 	    o->advantage.acc0 == EBB_ACC0_INJECT)
-		problem(r, "advantage.acc0=inject and %s both say whose responses are learnt from: "
-			   "set advantage.acc0 to keep or drop",
+		problem(r,
+			"advantage.acc0=inject and %s both say whose responses are learnt from: "
+			"set advantage.acc0 to keep or drop",
 			who);
 	if (other && o->sample.mismatch == EBB_MISMATCH_STALE)
 		problem(r,
@@ -259,7 +268,8 @@ static void check_em(const struct ebb_options *o, struct report *r)
 			o->em.temperature);
 	if ((other || o->em.mask == EBB_EM_REFERENCE) && o->critic.model == EBB_CRITIC_SHARED)
 		problem(r,
-			"critic.model=shared takes its values from the pass of the update, which %s "
+			"critic.model=shared takes its values from the pass of the update, which "
+			"%s "
 			"puts elsewhere: set critic.model to none or separate",
 			other ? "em.temperature" : "em.mask=reference");
 	if (other && ebb_reads_drawn(o))
@@ -304,14 +314,13 @@ static void check_cluster(const struct ebb_options *o, struct report *r)
 			"reward.source=cluster compares the answers of a group, but train.group=1: "
 			"raise train.group");
 	if (o->tree.sampler != EBB_TREE_OFF)
-		problem(r,
-			"reward.source=cluster pays a whole group at once, but tree.sampler wants the "
-			"rewards of the first responses before it draws the others: set "
-			"tree.sampler=off");
+		problem(r, "reward.source=cluster pays a whole group at once, but tree.sampler "
+			   "wants the "
+			   "rewards of the first responses before it draws the others: set "
+			   "tree.sampler=off");
 	if (o->loss.policy == EBB_POLICY_PREFERENCE)
-		problem(r,
-			"loss.policy=preference pairs right and wrong responses, but "
-			"reward.source=cluster pays shares: take reward.source=verifier");
+		problem(r, "loss.policy=preference pairs right and wrong responses, but "
+			   "reward.source=cluster pays shares: take reward.source=verifier");
 	if (o->advantage.center == EBB_CENTER_STATIC && o->advantage.acc0 != EBB_ACC0_KEEP)
 		problem(r,
 			"advantage.acc0=%s goes by right answers, which reward.source=cluster does "
@@ -336,12 +345,14 @@ static void check_info(const struct ebb_options *o, struct report *r)
 	if (!(o->info.coef > 0.0) || o->info.grad == EBB_INFO_REWARD)
 		return;
 	if (o->critic.model == EBB_CRITIC_SHARED)
-		problem(r, "info.grad=direct and both add answers to the pass of an update, which "
-			   "have no value: set info.grad=reward, or critic.model to separate or none");
+		problem(r,
+			"info.grad=direct and both add answers to the pass of an update, which "
+			"have no value: set info.grad=reward, or critic.model to separate or none");
 	if (o->loss.policy == EBB_POLICY_KL_COV && o->covariance.penalty == EBB_PENALTY_FULL)
-		problem(r, "info.grad=direct and both add answers to the pass of an update, which "
-			   "covariance.penalty=full does not measure: set info.grad=reward or another "
-			   "covariance.penalty");
+		problem(r,
+			"info.grad=direct and both add answers to the pass of an update, which "
+			"covariance.penalty=full does not measure: set info.grad=reward or another "
+			"covariance.penalty");
 	if (gain)
 		problem(r, "info.norm=gain_sum and gain_mean subtract what the policy says without "
 			   "the chain, which has no gradient under info.grad=direct or both: take "

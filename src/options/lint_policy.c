@@ -178,8 +178,9 @@ bool ebb_rule_reinforce_clip(const struct ebb_options *o, struct ebb_look *l)
 
 bool ebb_rule_cispo_dual(const struct ebb_options *o, struct ebb_look *l)
 {
-	return caps(o) && ebb_say(l, "loss.policy=%s has one pair of limits, clip.low and clip.high, "
-				     "for tokens of either sign; leave it out",
+	return caps(o) && ebb_say(l,
+				  "loss.policy=%s has one pair of limits, clip.low and clip.high, "
+				  "for tokens of either sign; leave it out",
 				  EBB_CHOICE(o, loss, policy));
 }
 
@@ -286,9 +287,12 @@ bool ebb_rule_token_off(const struct ebb_options *o, struct ebb_look *l)
 
 bool ebb_rule_token_none(const struct ebb_options *o, struct ebb_look *l)
 {
-	return o->token.mask != EBB_TOKEN_ALL && o->loss.policy == EBB_POLICY_NONE &&
-	       ebb_say(l, "loss.policy=none has no policy term to keep tokens out of; set "
-			  "loss.policy=clip");
+	return o->token.mask != EBB_TOKEN_ALL &&
+	       (o->loss.policy == EBB_POLICY_NONE || o->loss.policy == EBB_POLICY_PREFERENCE) &&
+	       ebb_say(l,
+		       "loss.policy=%s has no policy term to keep tokens out of; set "
+		       "loss.policy=clip",
+		       EBB_CHOICE(o, loss, policy));
 }
 
 bool ebb_rule_token_fraction(const struct ebb_options *o, struct ebb_look *l)
@@ -354,7 +358,8 @@ bool ebb_rule_clip_narrow(const struct ebb_options *o, struct ebb_look *l)
 {
 	const double narrow = WIDTH_TOKEN / 20.0, low = o->clip.low, high = o->clip.high;
 
-	if (!clips(o) || caps(o) || is_mean_ratio(o) || ratio_is_one(o) || !(low < narrow || high < narrow))
+	if (!clips(o) || caps(o) || is_mean_ratio(o) || ratio_is_one(o) ||
+	    !(low < narrow || high < narrow))
 		return false;
 	return ebb_say(
 		l,
@@ -368,7 +373,8 @@ bool ebb_rule_clip_narrow(const struct ebb_options *o, struct ebb_look *l)
 
 bool ebb_rule_clip_reversed(const struct ebb_options *o, struct ebb_look *l)
 {
-	if (!clips(o) || caps(o) || ratio_is_one(o) || o->clip.low >= 1.0 || !(o->clip.high < o->clip.low))
+	if (!clips(o) || caps(o) || ratio_is_one(o) || o->clip.low >= 1.0 ||
+	    !(o->clip.high < o->clip.low))
 		return false;
 	return ebb_say(l,
 		       "clip.high=%g is below clip.low=%g: good tokens are held back more than bad "

@@ -26,8 +26,8 @@ enum ebb_array_field {
 	EBB_FIELD_SNAP_CLIP,      /* snapshot/clip         (R, T)     enum ebb_clip_mark          */
 	EBB_FIELD_SNAP_LOGITS,    /* snapshot/logit_histogram (bins)  shares                      */
 	EBB_FIELD_SNAP_VALUE,     /* snapshot/value        (R, T)     with a critic alone         */
-	EBB_FIELD_TEMPERATURE,    /* eval/temperature      (temperatures) with eval.temperatures alone */
-	EBB_FIELD_ACCURACY_AT,    /* eval/accuracy_at_temperature (temperatures) alike            */
+	EBB_FIELD_TEMPERATURE, /* eval/temperature      (temperatures) with eval.temperatures alone */
+	EBB_FIELD_ACCURACY_AT, /* eval/accuracy_at_temperature (temperatures) alike            */
 	EBB_N_ARRAY_FIELDS
 };
 

@@ -19,7 +19,8 @@ void ebb_grow_register(struct ebb_trial *t)
 		      sizeof *t->tree.node);
 	ebb_arena_add(&t->arena, &t->tree.at, any ? (size_t)G * (size_t)T : 0, sizeof *t->tree.at);
 	ebb_arena_add(&t->arena, &t->ib, any ? ebb_tree_nodes(G, T) : 0, sizeof *t->ib);
-	ebb_arena_add(&t->arena, &t->branches, any ? (size_t)o->tree.width : 0, sizeof *t->branches);
+	ebb_arena_add(&t->arena, &t->branches, any ? (size_t)o->tree.width : 0,
+		      sizeof *t->branches);
 }
 
 /* ---- growing ---- */

@@ -34,7 +34,7 @@ struct ebb_lab {
 	struct ebb_layout layout;
 	struct ebb_engine *engine;
 	struct ebb_sampler *sampler;
-	struct ebb_bank *bank; /* null where no tree grows */
+	struct ebb_bank *bank;      /* null where no tree grows */
 	int max_prompt, max_tokens; /* limits of this task under these options         */
 };
 

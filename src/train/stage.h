@@ -181,9 +181,9 @@ struct ebb_trial {
 	double *snap_logits;      /* NaN: no update of this step yet          (bins)          */
 	unsigned char *mark;      /* of one update                            (R, T)          */
 	int64_t *histogram;       /* of one update                            (R, bins)       */
-	struct ebb_tree tree; /* one at a time                           (nodes), (G, T)      */
-	struct ebb_ib *ib;    /* its scores                              (nodes)              */
-	int *branches;        /* nodes to branch off from                (tree.width)         */
+	struct ebb_tree tree;     /* one at a time                           (nodes), (G, T)      */
+	struct ebb_ib *ib;        /* its scores                              (nodes)              */
+	int *branches;            /* nodes to branch off from                (tree.width)         */
 	struct ebb_arena arena;
 };
 
@@ -293,7 +293,7 @@ EBB_STAGE(probe_done);
 EBB_STAGE(answer); /* answer.c */
 EBB_STAGE(prior);
 EBB_STAGE(info);
-EBB_STAGE(keep); /* collect.c */
+EBB_STAGE(keep);   /* collect.c */
 EBB_STAGE(inject); /* inject.c */
 EBB_STAGE(inject_done);
 EBB_STAGE(values); /* critic.c */

@@ -292,8 +292,7 @@ enum ebb_status ebb_trial_status(const struct ebb_trial *t, int64_t *step, const
 
 bool ebb_trial_policy_moves(const struct ebb_trial *t, int policy)
 {
-	return policy == EBB_POLICY_CURRENT ||
-	       policy >= EBB_POLICY_RING + ebb_data_count(t->o) ||
+	return policy == EBB_POLICY_CURRENT || policy >= EBB_POLICY_RING + ebb_data_count(t->o) ||
 	       (policy == EBB_POLICY_REFERENCE && t->o->ref.every > 0) ||
 	       (policy == EBB_POLICY_START && t->needs.old_kl);
 }
@@ -446,8 +445,7 @@ int ebb_trial_open(struct ebb_trial **out, struct ebb_lab *lab, struct ebb_watch
 	memcpy(t->eval_greedy.question, t->eval.question,
 	       (size_t)questions * sizeof *t->eval.question);
 	t->trees.n = t->trees.capacity;
-	memcpy(t->trees.question, t->eval.question,
-	       (size_t)t->trees.n * sizeof *t->trees.question);
+	memcpy(t->trees.question, t->eval.question, (size_t)t->trees.n * sizeof *t->trees.question);
 	ask(t, EBB_STREAM_CHAIN, true, &t->chains);
 	*out = t;
 	return 0;

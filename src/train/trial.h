@@ -96,13 +96,13 @@ struct ebb_solo {
 	int attempt;
 	const char *const *history; /* of earlier attempts (record.h); may be null            */
 	struct ebb_watch *watch;    /* may be null                                            */
-	const char *from_dir; /* run directory whose states may be taken up; null: run_dir    */
+	const char *from_dir;   /* run directory whose states may be taken up; null: run_dir    */
 	const char *from_trial; /* id of the trial they are of: one with fewer train.steps that
 				 * this one extends; null: this one                           */
-	int64_t from_step;    /* -1: the latest state; 0: none, begin at the base; s: the state
+	int64_t from_step;      /* -1: the latest state; 0: none, begin at the base; s: the state
 			       * kept at step s, an error where there is none                  */
-	int64_t resumed_at;   /* out: step of the state taken up; -1: none                    */
-	char note[512];       /* out: why a state was not taken up; empty: nothing to say     */
+	int64_t resumed_at;     /* out: step of the state taken up; -1: none                    */
+	char note[512];         /* out: why a state was not taken up; empty: nothing to say     */
 };
 
 /* Run one trial from its base or a saved state to RUN/trials/<id>.h5. 0 also for a diverged trial

@@ -320,8 +320,7 @@ static void fill_rows(struct ebb_trial *t)
 		struct ebb_row *r = &t->row[n + i];
 
 		*r = ebb_trial_answer_row(t, &t->batch, t->member[i], true,
-					  t->answer_token +
-						  (size_t)i * ebb_trial_answer_stride(t));
+					  t->answer_token + (size_t)i * ebb_trial_answer_stride(t));
 		t->n_gold[i] = r->length - r->start;
 	}
 }

@@ -128,6 +128,7 @@ static void gradients(struct rig *rig, struct batch *b, float *grad[N_LOSSES])
 	p->w_logp = w_logp;
 	p->w_entropy = w_entropy;
 	p->w_kl = w_kl;
+	p->w_value = w_value;
 	p->w_kl_from = NULL;
 	free(zero);
 }
@@ -184,7 +185,7 @@ static void gradients_check(int s, double tau)
 
 			if (!m->value && k == VALUE)
 				continue;
-			if ((own && k < VALUE) || (k == VALUE && strcmp(t->name, "head") == 0)) {
+			if ((own && (k < VALUE || k == FROM)) || (k == VALUE && strcmp(t->name, "head") == 0)) {
 				for (int j = 0; j < n; j++)
 					cr_assert_eq(grad[k][t->offset + j], 0.0F);
 				continue;

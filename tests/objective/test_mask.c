@@ -26,7 +26,8 @@ Test(unit, positive_and_negative_add_up)
 				double sum[R * T] = {0};
 				struct bench k;
 
-				if (policy == EBB_POLICY_CLIP_COV || policy == EBB_POLICY_KL_COV)
+				if (policy == EBB_POLICY_CLIP_COV || policy == EBB_POLICY_KL_COV ||
+				    policy == EBB_POLICY_PREFERENCE)
 					continue; /* they select among what they see */
 				bench_random(&k, R, T, 3, ++seed);
 				k.o.ratio.level = (enum ebb_ratio_level)level;

@@ -55,6 +55,7 @@ static const struct lint_case lint_case[] = {
 	{"cov_scope", "loss.policy=kl_cov train.epochs=2", "covariance.scope=rollout_batch train.minibatches=1", "covariance.scope=rollout_batch", ""},
 	{"token_off", "", "token.fraction=0.5", "token.fraction=0.5 token.mask=top_entropy", "token.fraction=0.1"},
 	{"token_off", "", "token.denominator=kept", "token.denominator=kept token.mask=negative", "token.denominator=all"},
+	{"token_none", "@dpo", "token.mask=negative", "token.mask=negative loss.policy=clip", "token.mask=all"},
 	{"token_none", "loss.policy=none entropy.coef=0.1", "token.mask=positive", "token.mask=positive loss.policy=clip", "token.mask=all"},
 	{"token_fraction", "", "token.mask=positive token.fraction=0.5", "token.mask=top_entropy token.fraction=0.5", "token.fraction=0.1"},
 	{"token_whole", "", "token.mask=top_entropy token.fraction=1", "token.mask=top_entropy token.fraction=0.9", "token.mask=all"},
