@@ -5,6 +5,8 @@
  *   sample  full-length responses with the KV cache, log-probabilities recorded
  *   rl      sample groups, reward them by a rule, group-normalised advantages, one clipped update
  *
+ * and, on the real trainer, metrics: what measuring and recording a step costs (bench_metrics.h).
+ *
  * Tokens a second are trained (train) or generated (sample, rl) tokens over the fastest of --iters
  * iterations after a warm-up; the median stands beside it. Operations, a multiply-add as two:
  *
@@ -23,6 +25,7 @@
 #include "base/buf.h"
 #include "base/rng.h"
 #include "base/thread.h"
+#include "command/bench_metrics.h"
 #include "command/command.h"
 #include "model/model.h"
 #include "objective/objective.h"
@@ -30,8 +33,8 @@
 #include "task/task.h"
 #include "tensor/device.h"
 
-enum mode { TRAIN, SAMPLE, RL, N_MODES };
-static const char *const mode_name[N_MODES] = {"train", "sample", "rl"};
+enum mode { TRAIN, SAMPLE, RL, N_JOBS, METRICS = N_JOBS, N_MODES };
+static const char *const mode_name[N_MODES] = {"train", "sample", "rl", "metrics"};
 
 #define WARM_UP 1
 
@@ -511,7 +514,9 @@ static void print_line(const struct bench *b, const struct result *r, bool first
 /* ---- the command line ---- */
 
 static const char help[] =
-	"  --mode NAME     train, sample or rl; without it all three, at widths 64, 128 and 256\n"
+	"  --mode NAME     train, sample, rl or metrics; without it all of them, the first three "
+	"at\n"
+	"                  widths 64, 128 and 256\n"
 	"  --width N       width of the model (64); heads of 32, at least two; SwiGLU of 4 N\n"
 	"  --layers N      transformer blocks (2)\n"
 	"  --threads N     threads (1)\n"
@@ -529,7 +534,8 @@ static const char help[] =
 	"  forward = 2 L (C (Q + 2 KV) + Q C + 3 C F) a position, + 2 V C a predicting one,\n"
 	"            + 4 L Q a (query, key) pair; a gradient costs three forwards\n"
 	"peak is the rate of independent fused multiply-adds in registers, measured here on one\n"
-	"thread, times the threads.\n";
+	"thread, times the threads. metrics trains the built-in task and algorithm, records\n"
+	"every second step and tells what that costs; of the flags it reads threads and isa.\n";
 
 struct number {
 	const char *name;
@@ -587,6 +593,34 @@ static int bench_one(const struct shape *s, enum mode mode, struct ebb_buf *json
 	return rc == 0 ? EBB_EXIT_OK : ebb_command_fail("bench", &err);
 }
 
+#define METRICS_STEPS 400
+
+static int bench_metrics(const struct shape *s, struct ebb_buf *json)
+{
+	struct ebb_err err = EBB_ERR_INIT;
+	struct ebb_metrics_cost cost;
+
+	if (ebb_bench_metrics((int)s->threads, s->isa, METRICS_STEPS, &cost, &err) < 0)
+		return ebb_command_fail("bench", &err);
+	if (json) {
+		ebb_buf_printf(json, "%s{\"mode\": \"metrics\", \"threads\": %d",
+			       json->len ? ",\n " : "", (int)s->threads);
+		print_field(json, "ms_step", 1e3 * cost.step_s, "%.4f");
+		print_field(json, "ms_bare", 1e3 * cost.bare_s, "%.4f");
+		print_field(json, "ms_probe", 1e3 * cost.probe_s, "%.4f");
+		print_field(json, "cadence", cost.cadence, "%.0f");
+		print_field(json, "metrics_share", cost.share, "%.4f");
+		ebb_buf_puts(json, "}");
+		return EBB_EXIT_OK;
+	}
+	printf("metrics: a step takes %.2f ms, without them %.2f ms; probes %.2f ms more every "
+	       "%.0f "
+	       "steps: %.1f %% of a step\n",
+	       1e3 * cost.step_s, 1e3 * cost.bare_s, 1e3 * cost.probe_s, cost.cadence,
+	       100 * cost.share);
+	return EBB_EXIT_OK;
+}
+
 int ebb_command_bench(int argc, char **argv)
 {
 	static const int64_t standard_width[] = {64, 128, 256};
@@ -634,7 +668,8 @@ int ebb_command_bench(int argc, char **argv)
 					break;
 			if (mode == N_MODES)
 				return ebb_command_usage(
-					"bench", "--mode is '%s', not train, sample or rl", optarg);
+					"bench", "--mode is '%s', not train, sample, rl or metrics",
+					optarg);
 		} else if (c == ISA) {
 			s.isa = optarg;
 		} else if (c == JSON) {
@@ -656,12 +691,14 @@ int ebb_command_bench(int argc, char **argv)
 	for (int k = 0; k < (one_width ? 1 : 3) && status == EBB_EXIT_OK; k++) {
 		if (!one_width)
 			s.width = standard_width[k];
-		for (int m = 0; m < N_MODES && status == EBB_EXIT_OK; m++)
+		for (int m = 0; m < N_JOBS && status == EBB_EXIT_OK; m++)
 			if (mode == N_MODES || mode == m) {
 				status = bench_one(&s, (enum mode)m, json ? &out : NULL, first);
 				first = false;
 			}
 	}
+	if (status == EBB_EXIT_OK && (mode == METRICS || (mode == N_MODES && !one_width)))
+		status = bench_metrics(&s, json ? &out : NULL);
 	if (json && status == EBB_EXIT_OK)
 		printf("{\"results\": [%s]}\n", out.data);
 	ebb_buf_release(&out);

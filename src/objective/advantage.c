@@ -505,7 +505,7 @@ static void token_stats(const struct ebb_options *o, const struct ebb_batch *b,
 }
 
 /* Over the mask as drawn: the filter must not hide a broken sampler. */
-static double floored_share(const struct ebb_options *o, const struct ebb_batch *b)
+double ebb_objective_floored(const struct ebb_options *o, const struct ebb_batch *b)
 {
 	int64_t n = 0, floored = 0;
 
@@ -543,13 +543,11 @@ void ebb_objective_prepare(const struct ebb_options *o, struct ebb_batch *b, dou
 	if (o->advantage.scale == EBB_SCALE_WHITEN)
 		ebb_whiten(b->advantage, b->mask, w.counted, b->R, b->T,
 			   (int)o->advantage.std_ddof);
-	if (stats) {
+	if (stats)
 		*stats = (struct ebb_prepare_stats){.adv_std_raw = std_raw,
 						    .value_mean = NAN,
 						    .return_mean = NAN,
 						    .explained_variance = NAN};
-		stats->floored_frac = floored_share(o, b);
-	}
 	for (int i = 0; i < b->R; i++)
 		for (int t = 0; w.filtered[i] && t < b->T; t++) {
 			b->mask[(size_t)i * b->T + t] = 0;

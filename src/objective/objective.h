@@ -103,10 +103,11 @@ struct ebb_prepare_stats {
 					  * not-a-number where it is less than a token          */
 	double cov_group, cov_group_pg; /* mean over groups of the response-wise one, EI 2.4    */
 	double cov_mean; /* mean of (logp - mean)(A - mean) over masked tokens, EI 2.3     */
-	double floored_frac; /* share of tokens as drawn whose old or roll was no log-probability
-			      * and became the floor; above EBB_FLOORED_MAX end the trial (PG 7) */
 };
 
+/* Share of a batch's tokens as drawn whose old or roll is no log-probability and becomes the floor.
+ * Above EBB_FLOORED_MAX end the trial (PG 7). Before prepare, which clears filtered rows. */
+double ebb_objective_floored(const struct ebb_options *o, const struct ebb_batch *b);
 #define EBB_FLOORED_MAX 1e-3
 
 /* reward -> shaped: reward.scale, reward.truncated, overlong soft penalty. Per row. L_max is

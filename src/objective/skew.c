@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 #include "base/real.h"
 
 void ebb_skew_add(struct ebb_skew_pool *p, double x, double weight)
@@ -28,19 +27,21 @@ double ebb_skew(const struct ebb_skew_pool *p)
 
 static int falling(const void *a, const void *b)
 {
-	const float x = *(const float *)a, y = *(const float *)b;
+	const double x = *(const double *)a, y = *(const double *)b;
 
 	return (x < y) - (x > y);
 }
 
 void ebb_skew_reference(struct ebb_skew_pool *p, const float *z, int V, int k, double tau,
-			float *work)
+			double *work)
 {
-	memcpy(work, z, (size_t)V * sizeof *work);
-	qsort(work, (size_t)V, sizeof *work, falling);
+	for (int j = 0; j < V; j++)
+		work[j] = (double)z[j];
+	if (k < V)
+		qsort(work, (size_t)V, sizeof *work, falling);
 	for (int j = 0; j < V && j < k; j++)
 		if (isfinite(work[j]))
-			ebb_skew_add(p, (double)work[j] / tau, 1.0);
+			ebb_skew_add(p, work[j] / tau, 1.0);
 }
 
 static double largest_of(const float *z, int V)
@@ -52,7 +53,7 @@ static double largest_of(const float *z, int V)
 	return max;
 }
 
-double ebb_skew_weighted(const float *z, int V)
+double ebb_skew_weighted(const float *z, int V, double *work)
 {
 	const double max = largest_of(z, V);
 	double sum = 0.0, mean = 0.0, m2 = 0.0, m3 = 0.0;
@@ -60,14 +61,13 @@ double ebb_skew_weighted(const float *z, int V)
 	/* around the mean in a second pass: a peaked distribution leaves little but rounding in a
 	 * difference of powers */
 	for (int j = 0; j < V; j++) {
-		const double e = ebb_exp((double)z[j] - max);
-
-		sum += e;
-		mean += e * ((double)z[j] - max);
+		work[j] = ebb_exp((double)z[j] - max);
+		sum += work[j];
+		mean += work[j] * ((double)z[j] - max);
 	}
 	mean /= sum;
 	for (int j = 0; j < V; j++) {
-		const double e = ebb_exp((double)z[j] - max) / sum, d = (double)z[j] - max - mean;
+		const double e = work[j] / sum, d = (double)z[j] - max - mean;
 
 		m2 += e * d * d;
 		m3 += e * d * d * d;
@@ -75,15 +75,18 @@ double ebb_skew_weighted(const float *z, int V)
 	return m2 > 0.0 ? m3 / (m2 * sqrt(m2)) : (double)NAN;
 }
 
-double ebb_largest_probability(const float *z, int V, double tau, double least, int *n)
+double ebb_largest_probability(const float *z, int V, double tau, double least, int *n,
+			       double *work)
 {
 	const double max = largest_of(z, V);
 	double sum = 0.0;
 
 	*n = 0;
+	for (int j = 0; j < V; j++) {
+		work[j] = ebb_exp(((double)z[j] - max) / tau);
+		sum += work[j];
+	}
 	for (int j = 0; j < V; j++)
-		sum += ebb_exp(((double)z[j] - max) / tau);
-	for (int j = 0; j < V; j++)
-		*n += ebb_exp(((double)z[j] - max) / tau) / sum >= least;
+		*n += work[j] / sum >= least;
 	return 1.0 / sum;
 }

@@ -20,15 +20,16 @@ double ebb_skew(const struct ebb_skew_pool *p);
 /*
  * Scope reference, what the script of arXiv:2505.20282 measures: the k largest of one position's
  * logits over tau go into the pool, minus infinity apart (the script writes 0 for it and drops zeros).
- * work has room for V. With k at least V that is scope pooled_full: g1 knows no scale.
+ * With k at least V that is scope pooled_full: g1 knows no scale. Here and below work has room for V.
  */
 void ebb_skew_reference(struct ebb_skew_pool *p, const float *z, int V, int k, double tau,
-			float *work);
+			double *work);
 
 /* Scope prob_weighted: g1 of one position's logits under its distribution softmax(z). */
-double ebb_skew_weighted(const float *z, int V);
+double ebb_skew_weighted(const float *z, int V, double *work);
 
 /* The largest probability of softmax(z / tau), and how many are at least `least`. */
-double ebb_largest_probability(const float *z, int V, double tau, double least, int *n);
+double ebb_largest_probability(const float *z, int V, double tau, double least, int *n,
+			       double *work);
 
 #endif

@@ -31,6 +31,10 @@ static double trial_flops(const struct ebb_lab *lab)
 	double evals =
 		2 +
 		(o->eval.cadence > 0 ? floor((double)o->train.steps / (double)o->eval.cadence) : 0);
+	double probes =
+		o->probe.cadence > 0
+			? fmin(evals, 2 + floor((double)o->train.steps / (double)o->probe.cadence))
+			: 1;
 	double update = 3 * (double)o->train.epochs, passes = 1 + update, tokens;
 	double temperature[EBB_TEMPERATURES_MAX];
 	const int sets = 1 + ebb_temperatures(o, temperature, NULL);
@@ -41,7 +45,8 @@ static double trial_flops(const struct ebb_lab *lab)
 		passes += o->critic.model == EBB_CRITIC_SEPARATE ? 1 + update : 1;
 	tokens = (double)o->train.steps * rows * width * passes;
 	tokens += evals * (double)(o->eval.questions * (o->eval.samples * sets + 1)) * width;
-	tokens += evals * (double)(ebb_lab_probe(o) * ebb_tree_group(o)) * width;
+	tokens += probes * (double)(ebb_lab_probe(o) * ebb_tree_group(o)) * width;
+	tokens += 2 * probes * (double)o->probe.states;
 	tokens += evals * (double)(o->eval.chains * o->eval.chains) * width;
 	if (o->em.select != EBB_EM_NONE)
 		tokens += (double)(o->em.candidates * o->em.samples) * width;

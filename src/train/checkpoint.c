@@ -18,7 +18,7 @@
 /* Options that decide which rows there are; states and trials are kept by others. */
 static bool shapes_rows(const struct ebb_option *row)
 {
-	return strcmp(row->group, "eval") == 0 ||
+	return strcmp(row->group, "eval") == 0 || strcmp(row->group, "probe") == 0 ||
 	       (strcmp(row->group, "ib") == 0 && strcmp(row->name, "probe") == 0) ||
 	       (strcmp(row->group, "record") == 0 && strcmp(row->name, "snapshot") == 0);
 }

@@ -10,7 +10,7 @@ int ebb_stage_renew(struct ebb_trial *t, struct ebb_err *err)
 	t->step_started = ebb_clock();
 	t->t_sample = t->t_score = t->t_update = 0;
 	t->round = 0;
-	t->probe = ebb_trial_evaluates(t);
+	t->probe = t->writer && ebb_trial_evaluates(t);
 	ebb_reading_clear(&t->reading);
 	t->batch.n = 0;
 	for (; t->batch.n < t->carry.n && t->batch.n < t->batch.capacity; t->batch.n++)
@@ -82,7 +82,7 @@ int ebb_stage_drawn(struct ebb_trial *t, struct ebb_err *err)
 int ebb_stage_judged(struct ebb_trial *t, struct ebb_err *err)
 {
 	t->t_score += t->request.seconds;
-	if (t->round == 0) {
+	if (t->round == 0 && ebb_trial_measures(t)) {
 		ebb_measure_rollouts(t->lab, &t->fresh, &t->reading, t->position_entropy,
 				     t->position_count);
 		ebb_measure_entropy(&t->fresh, t->logp, &t->reading, t->decile_entropy);

@@ -203,7 +203,7 @@ int ebb_stage_trees(struct ebb_trial *t, struct ebb_err *err)
 {
 	t->stage = STAGE_EVAL_DONE;
 	t->drawn = 0;
-	return t->trees.n > 0 ? ask_trees(t) : NEXT;
+	return t->trees.n > 0 && ebb_trial_probes(t) ? ask_trees(t) : NEXT;
 }
 
 int ebb_stage_trees_drawn(struct ebb_trial *t, struct ebb_err *err)

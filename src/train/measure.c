@@ -295,7 +295,7 @@ void ebb_measure_info(const struct ebb_store *s, struct ebb_reading *r)
 #define REFERENCE_TAU 0.6 /* ... divided by its temperature */
 
 void ebb_measure_distribution(const struct ebb_store *s, const float *logits, int V, double tau,
-			      float *work, struct ebb_reading *r)
+			      double *work, struct ebb_reading *r)
 {
 	struct ebb_skew_pool pool = {0};
 	double weighted = 0, spread = 0, largest = 0, candidates = 0, tokens = 0;
@@ -304,11 +304,11 @@ void ebb_measure_distribution(const struct ebb_store *s, const float *logits, in
 		for (int t = 0; t < s->length[i]; t++) {
 			const float *z =
 				logits + ((size_t)i * (size_t)s->T + (size_t)t) * (size_t)V;
-			double skew = ebb_skew_weighted(z, V);
+			double skew = ebb_skew_weighted(z, V, work);
 			int n;
 
 			ebb_skew_reference(&pool, z, V, REFERENCE_TOP, REFERENCE_TAU, work);
-			largest += ebb_largest_probability(z, V, tau, 0.01, &n);
+			largest += ebb_largest_probability(z, V, tau, 0.01, &n, work);
 			candidates += n;
 			tokens++;
 			if (isfinite(skew)) {

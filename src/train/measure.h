@@ -33,7 +33,7 @@ void ebb_measure_clusters(const struct ebb_options *o, const struct ebb_store *s
 /* What needs the logits (rows, T, V) themselves: skewness in its further scopes, and how many tokens
  * count at a position. work has room for V. */
 void ebb_measure_distribution(const struct ebb_store *s, const float *logits, int V, double tau,
-			      float *work, struct ebb_reading *r);
+			      double *work, struct ebb_reading *r);
 
 /* The information reward of one draw: by correctness, against length, and how often the chain has no
  * marker to end at. */

@@ -17,7 +17,7 @@ int ebb_trial_shift_rows(const struct ebb_options *o, int T)
 
 bool ebb_trial_shifts(const struct ebb_trial *t)
 {
-	return t->probe && t->shift.capacity > 0;
+	return ebb_trial_probes(t) && t->shift.capacity > 0;
 }
 
 static int ask_logits(struct ebb_trial *t, enum ebb_stage next, float *logits)

@@ -167,7 +167,8 @@ struct ebb_trial {
 	struct ebb_row *row;
 	int32_t *answer_token; /* (R, P + T + cue + gold)                           */
 	double *answer_logp, *prior_logp, *answer_entropy; /* (R, EBB_GOLD_MAX)               */
-	float *logits, *logits_work; /* of the probe                     (R, T, V), (V)        */
+	float *logits;        /* of the probe                            (R, T, V)          */
+	double *logits_work;  /*                                         (V)                */
 	int *successes;              /* of a candidate                   (em.candidates)       */
 	double *accuracy_at, temperature[EBB_TEMPERATURES_MAX]; /* (n_temperatures)            */
 	int n_temperatures;
@@ -221,6 +222,11 @@ enum ebb_policy ebb_trial_behaviour(const struct ebb_trial *t);
 bool ebb_trial_off_policy(const struct ebb_trial *t);
 int ebb_trial_behaviours(const struct ebb_trial *t);
 bool ebb_trial_evaluates(const struct ebb_trial *t);
+/* Of the evaluations, those with the costlier probes: probe.cadence. */
+bool ebb_trial_probes(const struct ebb_trial *t);
+/* Does anybody want to know? What is measured changes nothing in a trial but where a controller or a
+ * guard follows it, so that one which nobody records or watches measures nothing. */
+bool ebb_trial_measures(const struct ebb_trial *t);
 /* The entropy of this step against those before: exploded, collapsed, lost (marks.c). */
 void ebb_trial_mark(struct ebb_trial *t);
 /* It has exploded and entropy.guard=stop: nothing but an evaluation is left. */

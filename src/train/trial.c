@@ -157,6 +157,22 @@ enum ebb_policy ebb_trial_critic(const struct ebb_trial *t)
 				      : EBB_POLICY_CURRENT;
 }
 
+bool ebb_trial_probes(const struct ebb_trial *t)
+{
+	const int64_t cadence = t->o->probe.cadence;
+
+	return t->writer && ebb_trial_evaluates(t) &&
+	       (cadence > 0 ? t->step % cadence == 0 || t->step == t->o->train.steps
+			    : t->step == 0);
+}
+
+bool ebb_trial_measures(const struct ebb_trial *t)
+{
+	return t->writer || t->watch || t->o->entropy.guard == EBB_GUARD_STOP ||
+	       t->o->entropy.control == EBB_CONTROL_BANG_BANG ||
+	       t->o->entropy.control == EBB_CONTROL_DUAL;
+}
+
 bool ebb_trial_evaluates(const struct ebb_trial *t)
 {
 	int64_t cadence = t->o->eval.cadence;

@@ -75,7 +75,7 @@ int ebb_stage_ref_done(struct ebb_trial *t, struct ebb_err *err)
 /* Does this step keep its tensors? Gathered from PREPARE on, written when the updates are through. */
 static bool snapshot_due(const struct ebb_trial *t)
 {
-	return t->o->record.snapshot > 0 && t->step % t->o->record.snapshot == 0;
+	return t->writer && t->o->record.snapshot > 0 && t->step % t->o->record.snapshot == 0;
 }
 
 static void snapshot_begin(struct ebb_trial *t)
@@ -170,9 +170,11 @@ int ebb_stage_prepare(struct ebb_trial *t, struct ebb_err *err)
 {
 	const struct ebb_prepare_stats *p = &t->prepared;
 	struct ebb_reading *r = &t->reading;
+	bool lost;
 
 	t->view = ebb_trial_view(t);
-	ebb_objective_prepare(t->o, &t->view, t->kl_coef, &t->prepared);
+	lost = ebb_objective_floored(t->o, &t->view) > EBB_FLOORED_MAX;
+	ebb_objective_prepare(t->o, &t->view, t->kl_coef, t->writer ? &t->prepared : NULL);
 	r->metric[EBB_M_REWARD_SHAPED] = p->shaped_mean;
 	r->metric[EBB_M_REWARD_INFO] = p->info_mean;
 	r->metric[EBB_M_REWARD_INFO_STD] = p->info_std;
@@ -194,7 +196,7 @@ int ebb_stage_prepare(struct ebb_trial *t, struct ebb_err *err)
 	r->metric[EBB_M_COV_TOP50] = p->cov_top[4];
 	r->metric[EBB_M_COV_GROUP] = p->cov_group;
 	r->metric[EBB_M_COV_GROUP_PG] = p->cov_group_pg;
-	if (p->floored_frac > EBB_FLOORED_MAX) {
+	if (lost) {
 		ebb_trial_diverge(t, "log-probabilities of drawn tokens are not finite");
 		return NEXT;
 	}
@@ -276,7 +278,7 @@ static void ask_update(struct ebb_trial *t)
 			 .logp = t->logp,
 			 .entropy = t->entropy,
 			 .kl = t->needs.exact_kl ? t->kl : NULL,
-			 .moment = t->measured ? NULL : t->moment,
+			 .moment = t->measured || !t->writer ? NULL : t->moment,
 			 .histogram = !t->measured && snapshot_due(t) ? t->histogram : NULL,
 			 .w_logp = t->w_logp,
 			 .w_entropy = t->w_entropy,
@@ -467,8 +469,9 @@ int ebb_stage_updated(struct ebb_trial *t, struct ebb_err *err)
 			t->reading.metric[EBB_M_RATIO_MAX_DEV] =
 				ebb_measure_ratio_dev(&t->batch, t->carried * t->batch.G, t->member,
 						      t->mb.n, t->logp, t->mb.stride);
-		ebb_measure_logits(t->row, t->mb.n, t->mb.stride, t->moment,
-				   t->lab->task->vocabulary, t->entropy, &t->reading);
+		if (t->writer)
+			ebb_measure_logits(t->row, t->mb.n, t->mb.stride, t->moment,
+					   t->lab->task->vocabulary, t->entropy, &t->reading);
 	}
 	m[EBB_M_PG_LOSS] = w.pg_loss;
 	m[EBB_M_LOSS] = w.loss;

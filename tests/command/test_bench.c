@@ -73,6 +73,25 @@ Test(bench, every_mode_reports)
 	json_decref(root);
 }
 
+/* What measuring costs is a share of the step: not nothing, and not most of it. */
+Test(bench, metrics_have_a_price)
+{
+	int status;
+	json_t *root = BENCH(&status, "--json", "--mode", "metrics"), *r;
+
+	cr_assert_eq(status, EBB_EXIT_OK);
+	r = json_array_get(json_object_get(root, "results"), 0);
+	cr_assert_str_eq(json_string_value(json_object_get(r, "mode")), "metrics");
+	cr_assert_gt(number(r, "ms_bare"), 0);
+	cr_assert_gt(number(r, "ms_probe"), 0);
+	cr_assert_float_eq(number(r, "metrics_share"),
+			   1 - number(r, "ms_bare") /
+					   (number(r, "ms_step") +
+					    number(r, "ms_probe") / number(r, "cadence")),
+			   1e-3);
+	json_decref(root);
+}
+
 /* Useful operations of one training iteration, summed here position by position. */
 Test(bench, operations_are_counted)
 {

@@ -364,7 +364,8 @@ Test(golden, skewness_of_logits)
 	const double tau = golden_real(golden_get(params, "temperature"));
 	struct ebb_skew_pool all = {0}, top = {0}, whole = {0};
 	double z[18], weighted[3];
-	float f[18], work[6];
+	float f[18];
+	double work[6];
 
 	golden_matrix(golden_get(golden_get(s, "inputs"), "logits"), 3, 6, z);
 	golden_vector(golden_get(want, "prob_weighted_skew"), 3, weighted);
@@ -385,7 +386,7 @@ Test(golden, skewness_of_logits)
 				    "skew")),
 			    ABS, REL, "position %d", i);
 		/* logits come in single precision */
-		expect_near(ebb_skew_weighted(f + 6 * i, 6), weighted[i], 2e-6, 2e-5, "weighted %d",
+		expect_near(ebb_skew_weighted(f + 6 * i, 6, work), weighted[i], 2e-6, 2e-5, "weighted %d",
 			    i);
 		ebb_skew_reference(&top, f + 6 * i, 6, k, tau, work);
 		ebb_skew_reference(&whole, f + 6 * i, 6, 50, tau, work);
@@ -402,13 +403,14 @@ Test(unit, largest_probability_and_candidates)
 {
 	const float z[5] = {0.0F, 2.0F, 2.0F, -20.0F, -3.0F};
 	const double e0 = exp(0), e2 = exp(2), e3 = exp(-3), sum = e0 + 2 * e2 + e3 + exp(-20);
+	double work[5];
 	int n;
 
-	expect_near(ebb_largest_probability(z, 5, 1.0, 0.01, &n), e2 / sum, ABS, REL, "max p");
+	expect_near(ebb_largest_probability(z, 5, 1.0, 0.01, &n, work), e2 / sum, ABS, REL, "max p");
 	cr_expect_eq(n, 3, "%g is no candidate", e3 / sum);
-	ebb_largest_probability(z, 5, 100.0, 0.01, &n);
+	ebb_largest_probability(z, 5, 100.0, 0.01, &n, work);
 	cr_expect_eq(n, 5);
-	cr_expect(isnan(ebb_skew_weighted((const float[]){1, 1, 1}, 3)), "no spread, no skewness");
+	cr_expect(isnan(ebb_skew_weighted((const float[]){1, 1, 1}, 3, work)), "no spread, no skewness");
 }
 
 /* ---- the answer as a term of the loss ---- */

@@ -37,7 +37,7 @@ static inline struct ebb_options options_of(const char *settings)
 	static const char base[] =
 		"model.width=16 model.heads=2 model.ffn=32 model.layers=1 pretrain.steps=12 "
 		"pretrain.batch=16 pretrain.warmup=2 train.steps=3 train.prompts=4 train.group=4 "
-		"train.minibatches=2 eval.questions=8 eval.samples=2 eval.cadence=2 "
+		"train.minibatches=2 eval.questions=8 eval.samples=2 eval.cadence=2 probe.cadence=2 "
 		"record.snapshot=2";
 	const struct ebb_catalog *catalog = ebb_task_catalog();
 	struct ebb_options o;

@@ -33,7 +33,7 @@ static struct ebb_options options_of(const char *settings)
 	static const char tiny[] =
 		"model.width=16 model.heads=2 model.ffn=32 model.layers=1 pretrain.steps=12 "
 		"pretrain.batch=16 pretrain.warmup=2 train.steps=3 train.prompts=4 train.group=4 "
-		"train.minibatches=2 eval.questions=8 eval.samples=2 eval.cadence=2 "
+		"train.minibatches=2 eval.questions=8 eval.samples=2 eval.cadence=2 probe.cadence=2 "
 		"record.snapshot=0 record.last=false";
 	struct ebb_err err = EBB_ERR_INIT;
 	struct ebb_options o;

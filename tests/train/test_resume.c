@@ -38,7 +38,7 @@ static struct ebb_options options_of(const char *settings)
 		"model.width=16 model.heads=2 model.ffn=32 model.layers=1 pretrain.steps=12 "
 		"pretrain.batch=16 pretrain.warmup=2 train.steps=4 train.prompts=4 train.group=4 "
 		"train.minibatches=2 eval.questions=8 eval.samples=2 eval.cadence=2 "
-		"record.snapshot=2 run.checkpoint_s=0 probe.states=64 reward.source=random"; /* a gradient at once */
+		"record.snapshot=2 run.checkpoint_s=0 probe.states=64 probe.cadence=1 reward.source=random"; /* a gradient at once */
 	struct ebb_err err = EBB_ERR_INIT;
 	struct ebb_options o;
 

@@ -38,7 +38,7 @@ static struct ebb_options options_of(const char *settings)
 		"model.width=16 model.heads=2 model.ffn=32 model.layers=1 pretrain.steps=40 "
 		"pretrain.batch=16 pretrain.warmup=2 pretrain.lr=0.01 train.steps=4 "
 		"train.prompts=4 "
-		"train.minibatches=2 eval.questions=8 eval.samples=2 eval.cadence=2 "
+		"train.minibatches=2 eval.questions=8 eval.samples=2 eval.cadence=2 probe.cadence=2 "
 		"record.snapshot=2 reward.source=random " SHAPE;
 	struct ebb_options o;
 	struct ebb_err err = EBB_ERR_INIT;
