@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Run the default-size experiments, draw the gallery and write the tables of docs/results.md anew.
+"""Run the default-size experiments, draw the gallery and write the tables of their pages anew.
 
     regenerate.py EBB [--runs DIR] [NAME ...]          (make results)
 
-Finished trials in DIR (data/runs) are kept, so a second call only draws. In docs/results.md a table
+Finished trials in DIR (data/runs) are kept, so a second call only draws. In docs/results*.md a table
 stands between "<!-- claims NAME -->" or "<!-- compare NAME METRIC -->" and "<!-- end -->"; what
 surrounds the tables is written by hand.
 """
@@ -19,7 +19,28 @@ PICTURES = {
     "exploration": ["accuracy", "accuracy-final", "entropy-heat"],
     "gipo-decay": ["accuracy-final"],
     "annealing": ["accuracy", "accuracy-difference", "task/shortcut_frac"],
+    "covariance": ["cov_group"],
+    "cov-control": ["entropy-final"],
+    "clip-random": ["entropy"],
+    "clip-true": [],
+    "degenerate": ["degenerate_frac"],
+    "gspo": [],
+    "kl-estimators": [],
+    "kl-coefficient": ["entropy-final"],
+    "eps-low": [],
+    "information-reward": ["accuracy-final"],
+    "law": [],
+    "law-size": [],
+    "group-size": ["accuracy-final"],
+    "ppo": ["accuracy", "critic/explained_variance"],
+    "empo": ["accuracy", "empo/entropy_norm"],
+    "one-shot-em": ["accuracy"],
+    "preferences": ["accuracy-final", "preference/chosen_drift"],
+    "tree": ["accuracy-difference"],
+    "continued/em-order": ["accuracy"],
+    "continued/empo-later": ["accuracy"],
 }
+PAGES = ["results.md", "results-algorithms.md"]
 
 
 def ebb(exe, *words, **more):
@@ -32,7 +53,7 @@ def tables(exe, text, runs):
         kind, name, *metric = mark[1].split()
         if name not in runs:
             return mark[0]
-        words = [kind, str(runs[name]), "--markdown"] + (["--metric", metric[0]] if metric else [])
+        words = [kind, str(runs[stem]), "--markdown"] + (["--metric", metric[0]] if metric else [])
         out = ebb(exe, *words, stdout=subprocess.PIPE).stdout
         return f"<!-- {mark[1]} -->\n{out.strip()}\n<!-- end -->"
     return re.sub(r"<!-- ((?:claims|compare) [^>]*?) -->\n.*?<!-- end -->", fill, text, flags=re.S)
@@ -51,15 +72,18 @@ def main():
         sys.exit(f"regenerate.py: no pictures of {', '.join(sorted(unknown))}; known: {', '.join(PICTURES)}")
     gallery, runs = ROOT / "plots" / "gallery", {}
     for name in args.name or PICTURES:
-        runs[name] = args.runs / name
-        ebb(exe, "run", f"experiments/{name}.yaml", "--out", str(runs[name]))
+        stem = Path(name).name
+        runs[stem] = args.runs / stem
+        ebb(exe, "run", f"experiments/{name}.yaml", "--out", str(runs[stem]))
+        if not PICTURES[name]:
+            continue
         with tempfile.TemporaryDirectory() as folder:
-            ebb(exe, "plot", str(runs[name]), *PICTURES[name], "--out", folder,
+            ebb(exe, "plot", str(runs[stem]), *PICTURES[name], "--out", folder,
                 stdout=subprocess.DEVNULL)
             for picture in Path(folder).glob("*.png"):
-                shutil.copy(picture, gallery / f"{name}-{picture.name}")
-    page = ROOT / "docs" / "results.md"
-    page.write_text(tables(exe, page.read_text(), runs))
+                shutil.copy(picture, gallery / f"{stem}-{picture.name}")
+    for page in (ROOT / "docs" / name for name in PAGES):
+        page.write_text(tables(exe, page.read_text(), runs))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ static bool column(const struct ebb_evaluation *e, int i, int operand, int seed,
 
 	for (int k = 0; k < slots->n; k++) {
 		out[k] = operand >= 0 ? ebb_node_get(e, operand, k, seed) : slots->key[k];
-		whole = whole && isfinite(out[k]);
+		whole = whole && (operand >= 0 ? isfinite(out[k]) : !isnan(out[k]));
 	}
 	return whole;
 }

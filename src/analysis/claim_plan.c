@@ -118,7 +118,7 @@ static void meet(struct ebb_checking *k, struct ebb_node_slots *slots, const cha
 	}
 	value = ebb_xcalloc((size_t)n, sizeof *value);
 	for (int a = 0; a < n_arms; a++)
-		if (k->arm[a] && isfinite(key_value(k, a, key)))
+		if (k->arm[a] && !isnan(key_value(k, a, key))) /* inf stands last */
 			value[m++] = key_value(k, a, key);
 	meet_keys(slots, value, m);
 	free(value);
