@@ -256,6 +256,8 @@ static const struct lint_case lint_case[] = {
 	{"tree_probe", "", "ib.beta=2", "ib.beta=2 ib.probe=0", ""},
 	{"tree_one_round", "tree.rounds=1", "tree.sampler=ib", "tree.sampler=ib tree.rounds=2", ""},
 	{"tree_one_round", "tree.rounds=1", "tree.sampler=random", "tree.sampler=independent", ""},
+	{"tree_step_long", "@ib_tpo", "tree.step_tokens=14", "tree.step_tokens=13", ""},
+	{"tree_step_long", "@ib_tpo", "tree.step_tokens=9 sample.max_tokens=8", "tree.step_tokens=9 sample.max_tokens=8 tree.sampler=independent", ""},
 	{"tree_independent", "ib.probe=0", "tree.sampler=independent tree.max_children=3", "tree.sampler=random tree.max_children=3", ""},
 	{"ib_score_unread", "tree.sampler=entropy", "ib.child_weight=leaf", "ib.child_weight=leaf tree.sampler=ib", ""},
 	{"ib_local", "tree.sampler=ib", "ib.lambda=0.2", "ib.lambda=0.2 advantage.center=tree", ""},
