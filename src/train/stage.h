@@ -21,7 +21,7 @@
  *   VALUES      the critic's values, before any update
  *   PREPARE     advantages
  *   SHIFT       logits of the probe states before and after the step's first update, which measure
- *               the entropy change that was predicted       (at evaluation cadence)
+ *               the entropy change that was predicted                (probe.cadence)
  *   UPDATE      epochs x mini-batches; CRITIC: a separate critic's, before the policy's; SELECT:
  *               tokens chosen by all of a mini-batch
  *   CLOSE       rows of the record, snapshot, controllers, next step
