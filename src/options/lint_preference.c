@@ -66,9 +66,22 @@ bool ebb_rule_pairs_late(const struct ebb_options *o, struct ebb_look *l)
 		       o->preference.refresh, o->train.steps);
 }
 
+/* The rollouts of a static baseline also say which prompts leave or get a demonstration. */
+static bool chooses_prompts(const struct ebb_options *o)
+{
+	return o->advantage.center == EBB_CENTER_STATIC && o->advantage.acc0 != EBB_ACC0_KEEP;
+}
+
+/* The answers of info.grad=direct and both are a term of the loss beside the pairs. */
+static bool trains_answers(const struct ebb_options *o)
+{
+	return o->info.coef > 0.0 && o->info.grad != EBB_INFO_REWARD;
+}
+
 bool ebb_rule_pairs_advantage(const struct ebb_options *o, struct ebb_look *l)
 {
 	return pairs(o) && !reads_advantages(o) && o->dynamic.on != EBB_DYNAMIC_TOTAL &&
+	       !chooses_prompts(o) && !trains_answers(o) &&
 	       ebb_say(l, "loss.policy=preference pairs responses by the verifier's reward and "
 			  "reads no advantage; leave it out");
 }
