@@ -305,9 +305,7 @@ static void check_em(const struct ebb_options *o, struct report *r)
 		problem(r,
 			"em.temperature=%g differs from sample.temperature=%g, but %s reads the "
 			"log-probability of drawn tokens, which belongs to the temperature they "
-			"were "
-			"drawn at: set loss.policy=none and no such term, or leave em.temperature "
-			"out",
+			"were drawn at: set loss.policy=none and no such term, or em.temperature=0",
 			o->em.temperature, o->sample.temperature, reader_of(o));
 	if (o->em.mask == EBB_EM_REFERENCE && ebb_reads_drawn(o))
 		problem(r,
