@@ -118,6 +118,38 @@ static void check_advantage(const struct ebb_options *o, struct report *r)
 			   "batch_std or none");
 }
 
+/* What looks at a response as a whole finds no shared tokens in it with ib.shared=once. */
+static void check_whole(const struct ebb_options *o, struct report *r)
+{
+	const bool score =
+		o->loss.policy != EBB_POLICY_NONE && o->loss.policy != EBB_POLICY_PREFERENCE;
+	const bool tis = o->tis.kind == EBB_TIS_SEQ_TRUNC || o->tis.kind == EBB_TIS_SEQ_MASK;
+	const struct {
+		bool reads;
+		const char *what, *without;
+	} reader[] = {
+		{ebb_weighs_entropy(o) && o->gamma.kind != EBB_GAMMA_NONE,
+		 "gamma.kind counts positions", "gamma.kind=none"},
+		{ebb_weighs_entropy(o) && o->entropy.grad != EBB_GRAD_DIRECT,
+		 "entropy.grad sums the entropy that follows a token", "entropy.grad=direct"},
+		{o->loss.policy == EBB_POLICY_PREFERENCE, "loss.policy=preference scores responses",
+		 "another loss.policy"},
+		{score && o->loss.policy != EBB_POLICY_REINFORCE &&
+			 o->ratio.level != EBB_RATIO_TOKEN,
+		 "ratio.level takes the ratio of a response", "ratio.level=token"},
+		{score && tis, "tis.kind weighs responses", "tis.kind to a token's or off"},
+		{ebb_chooses_tokens(o) && o->covariance.kind != EBB_COV_TOKEN_BATCH,
+		 "covariance.kind standardises inside a response", "covariance.kind=token_batch"},
+	};
+
+	for (size_t i = 0; i < sizeof reader / sizeof *reader; i++)
+		if (reader[i].reads)
+			problem(r,
+				"ib.shared=once takes shared tokens out of responses, but %s: set "
+				"ib.shared=per_trajectory or %s",
+				reader[i].what, reader[i].without);
+}
+
 static void check_tree(const struct ebb_options *o, struct report *r)
 {
 	const bool grown = o->tree.sampler != EBB_TREE_OFF || o->ib.probe > 0;
@@ -129,11 +161,8 @@ static void check_tree(const struct ebb_options *o, struct report *r)
 			" responses a prompt, more than %d: lower one of them",
 			o->tree.b0, o->tree.rounds, o->tree.width, o->tree.branch,
 			ebb_tree_group(o), GROUP_MAX);
-	if (o->tree.sampler != EBB_TREE_OFF && o->ib.shared == EBB_IB_SHARED_ONCE &&
-	    o->gamma.kind != EBB_GAMMA_NONE && ebb_weighs_entropy(o))
-		problem(r,
-			"ib.shared=once takes shared tokens out of responses, so gamma.kind has no "
-			"positions to count: set ib.shared=per_trajectory or gamma.kind=none");
+	if (o->tree.sampler != EBB_TREE_OFF && o->ib.shared == EBB_IB_SHARED_ONCE)
+		check_whole(o, r);
 }
 
 static void check_length(const struct ebb_options *o, struct report *r)
@@ -283,7 +312,7 @@ static void check_em(const struct ebb_options *o, struct report *r)
 		problem(r,
 			"em.temperature=%g differs from sample.temperature=%g, but %s reads the "
 			"log-probability of drawn tokens, which belongs to the temperature they "
-			"were drawn at: set %s, or leave em.temperature out",
+			"were drawn at: set %s, or em.temperature=0",
 			o->em.temperature, o->sample.temperature, reader.who, reader.without);
 	if (o->em.mask == EBB_EM_REFERENCE && ebb_reads_drawn(o))
 		problem(r,

@@ -174,7 +174,7 @@ int ebb_lab_check(const struct ebb_options *o, struct ebb_err *err)
 	if (rc < 0)
 		return rc;
 	if (ebb_branch_parse(o->pretrain.from, &branch)) {
-		rc = ebb_branch_check(&branch, err);
+		rc = ebb_branch_check(&branch, o, err);
 		return rc < 0 ? ebb_err_wrap(err, "pretrain.from") : rc;
 	}
 	rc = stages_of(o, &stage, &n, err);

@@ -53,7 +53,7 @@ int ebb_data_check(const struct ebb_options *o, struct ebb_err *err)
 			return ebb_err_set(
 				err, EBB_EINVAL,
 				"preference.data: '%s' is not of the form RUN/TRIAL@STEP", word);
-		if (ebb_branch_check(&branch, err) < 0)
+		if (ebb_branch_check(&branch, o, err) < 0)
 			return ebb_err_wrap(err, "preference.data");
 	}
 	return 0;

@@ -102,7 +102,41 @@ static int wrap(const struct ebb_branch *b, int rc, struct ebb_err *err)
 	return rc;
 }
 
-int ebb_branch_check(const struct ebb_branch *b, struct ebb_err *err)
+/* All but the longest sequence, which is no part of the weights. */
+static bool same_policy(const struct ebb_model *a, const struct ebb_model *b)
+{
+	return a->V == b->V && a->C == b->C && a->NH == b->NH && a->NKV == b->NKV && a->D == b->D &&
+	       a->F == b->F && a->L == b->L && a->qkv_bias == b->qkv_bias &&
+	       a->qk_norm == b->qk_norm && a->tied == b->tied && a->rope_theta == b->rope_theta;
+}
+
+static int check_policy(const struct ebb_options *theirs, const struct ebb_model *ours,
+			struct ebb_err *err)
+{
+	const struct ebb_model m = ebb_lab_model(theirs);
+
+	if (same_policy(&m, ours))
+		return 0;
+	return ebb_err_set(err, EBB_EINVAL,
+			   "its policy is of another shape (task %s, model.width=%lld, heads=%lld, "
+			   "layers=%lld, ...): set task.name and model.* to its values",
+			   theirs->task.name, (long long)theirs->model.width,
+			   (long long)theirs->model.heads, (long long)theirs->model.layers);
+}
+
+static int check_shape(const struct ebb_options *theirs, const struct ebb_options *ours,
+		       struct ebb_err *err)
+{
+	struct ebb_model m;
+
+	if (!ours)
+		return 0;
+	m = ebb_lab_model(ours);
+	return check_policy(theirs, &m, err);
+}
+
+int ebb_branch_check(const struct ebb_branch *b, const struct ebb_options *ours,
+		     struct ebb_err *err)
 {
 	char *kept = ebb_state_path(b->dir, b->id, b->step);
 	struct ebb_buf others = EBB_BUF_INIT;
@@ -112,11 +146,15 @@ int ebb_branch_check(const struct ebb_branch *b, struct ebb_err *err)
 
 	if (ebb_file_exists(kept)) {
 		rc = ebb_state_policy(kept, &o, err);
-		if (rc == 0)
+		if (rc == 0) {
+			rc = check_shape(&o, ours, err);
 			goto out;
+		}
 		*err = (struct ebb_err)EBB_ERR_INIT; /* a finished trial can do without it */
 	}
 	rc = options_of(b, &o, &end, err);
+	if (rc == 0)
+		rc = check_shape(&o, ours, err);
 	if (rc == 0 && b->step > end)
 		rc = ebb_err_set(err, EBB_EINVAL, "trial %s ends at step %lld", b->id,
 				 (long long)end);
@@ -196,28 +234,6 @@ static int advance(struct ebb_bench *bench, struct ebb_trial *trial, int64_t goa
 	}
 }
 
-/* All but the longest sequence, which is no part of the weights. */
-static bool same_policy(const struct ebb_model *a, const struct ebb_model *b)
-{
-	return a->V == b->V && a->C == b->C && a->NH == b->NH && a->NKV == b->NKV && a->D == b->D &&
-	       a->F == b->F && a->L == b->L && a->qkv_bias == b->qkv_bias &&
-	       a->qk_norm == b->qk_norm && a->tied == b->tied && a->rope_theta == b->rope_theta;
-}
-
-static int check_policy(const struct ebb_options *theirs, const struct ebb_weights *w,
-			struct ebb_err *err)
-{
-	struct ebb_model m = ebb_lab_model(theirs);
-
-	if (same_policy(&m, &w->layout->model))
-		return 0;
-	return ebb_err_set(err, EBB_EINVAL,
-			   "its policy is of another shape (task %s, model.width=%lld, heads=%lld, "
-			   "layers=%lld, ...): set task.name and model.* to its values",
-			   theirs->task.name, (long long)theirs->model.width,
-			   (long long)theirs->model.heads, (long long)theirs->model.layers);
-}
-
 /* 1: the state kept at this very step had it; 0: there is none, or it is of no use. */
 static int weights_kept(const struct ebb_branch *b, struct ebb_weights *w, struct ebb_err *err)
 {
@@ -227,7 +243,7 @@ static int weights_kept(const struct ebb_branch *b, struct ebb_weights *w, struc
 	int rc = 0;
 
 	if (ebb_file_exists(kept) && ebb_state_policy(kept, &o, &ignored) == 0) {
-		rc = check_policy(&o, w, err);
+		rc = check_policy(&o, &w->layout->model, err);
 		if (rc == 0)
 			rc = ebb_state_weights(kept, w, &ignored) == 0;
 	}
@@ -249,7 +265,7 @@ static int weights_made(const struct ebb_branch *b, const char *base_dir, struct
 	int rc = options_of(b, &o, &end, err);
 
 	if (rc == 0)
-		rc = check_policy(&o, w, err);
+		rc = check_policy(&o, &w->layout->model, err);
 	if (rc == 0)
 		rc = ebb_lab_open(&bench.lab, &o, err);
 	if (rc == 0)

@@ -140,7 +140,7 @@ static int check(struct book *b, const char *from, struct ebb_err *err)
 		EBB_BUG("'%s' names no trial", from);
 	if (was_sound(b, &branch))
 		return 0;
-	rc = ebb_branch_check(&branch, err);
+	rc = ebb_branch_check(&branch, NULL, err);
 	if (rc == 0) {
 		b->sound = ebb_xrealloc(b->sound, (size_t)b->n_sound + 1, sizeof *b->sound);
 		b->sound[b->n_sound++] = branch;

@@ -98,6 +98,8 @@ int ebb_stage_critic(struct ebb_trial *t, struct ebb_err *err)
 		return rc;
 	if (ebb_weigh_tokens(&t->mb) == 0)
 		return NEXT;
+	for (int i = 0; i < t->mb.n; i++) /* a value is of the state that drew, whatever em.mask */
+		t->row[i] = ebb_store_row(&t->batch, t->member[i]);
 	t->mb.value = t->value;
 	t->mb.w_value = t->w_value;
 	memset(t->w_logp, 0, (size_t)(t->mb.n * t->mb.stride) * sizeof *t->w_logp);

@@ -77,15 +77,11 @@ int ebb_stage_inject(struct ebb_trial *t, struct ebb_err *err)
 	if (!t->needs.inject)
 		return NEXT;
 	for (int i = 0; i < s->n; i++) {
-		int row = i * s->G + s->G - 1, n_prompt = s->question[i].n_prompt;
-
 		if (!t->failed[i])
 			continue;
 		t->barred[i] = !replace(t, i);
-		if (t->barred[i])
-			continue;
-		t->row[n++] = (struct ebb_row){s->token + (size_t)row * (size_t)(s->P + s->T),
-					       n_prompt, n_prompt + s->length[row]};
+		if (!t->barred[i])
+			t->row[n++] = ebb_store_row(s, i * s->G + s->G - 1);
 	}
 	if (n == 0)
 		return NEXT;

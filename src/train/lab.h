@@ -91,8 +91,10 @@ struct ebb_branch {
 
 /* False: the text is not RUN/ID@STEP with a whole id. */
 bool ebb_branch_parse(const char *from, struct ebb_branch *branch);
-/* Can the policy be had: is the trial finished and does it reach the step, or was that state kept? */
-int ebb_branch_check(const struct ebb_branch *branch, struct ebb_err *err);
+/* Can the policy be had: is the trial finished and does it reach the step, or was that state kept?
+ * And is it of the shape that `ours` asks for, where that is given? */
+int ebb_branch_check(const struct ebb_branch *branch, const struct ebb_options *ours,
+		     struct ebb_err *err);
 /* Its policy after `step` rollout batches: out of the state kept there, or computed again from the
  * nearest one before it. */
 int ebb_branch_weights(const struct ebb_branch *branch, const char *base_dir, struct ebb_weights *w,

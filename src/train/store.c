@@ -76,6 +76,14 @@ void ebb_store_copy(struct ebb_store *to, int i, const struct ebb_store *from, i
 		to->group[i * to->G + g] = i;
 }
 
+struct ebb_row ebb_store_row(const struct ebb_store *s, int i)
+{
+	const int n_prompt = s->question[i / s->G].n_prompt;
+
+	return (struct ebb_row){s->token + (size_t)i * (size_t)(s->P + s->T), n_prompt,
+				n_prompt + s->length[i]};
+}
+
 static bool same_answer(const void *verdict, int a, int b)
 {
 	const struct ebb_verdict *v = verdict;

@@ -46,6 +46,9 @@ void ebb_store_register(struct ebb_store *s, struct ebb_arena *arena, int capaci
 /* Copy group j of another store of the same shape to place i. */
 void ebb_store_copy(struct ebb_store *to, int i, const struct ebb_store *from, int j);
 
+/* Response i behind its prompt: the states that its tokens were drawn from. */
+struct ebb_row ebb_store_row(const struct ebb_store *s, int i);
+
 /* After decoding: put prompt and response side by side, judge, fill mask, group and ends of steps.
  * draw gives the coordinates of random rewards and of the verifier's errors. */
 void ebb_store_judge(struct ebb_store *s, const struct ebb_lab *lab, int first_group, int n_groups,

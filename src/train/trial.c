@@ -108,12 +108,8 @@ int ebb_trial_score(struct ebb_trial *t, struct ebb_store *s, enum ebb_policy po
 {
 	int rows = s->n * s->G;
 
-	for (int i = 0; i < rows; i++) {
-		int n_prompt = s->question[i / s->G].n_prompt;
-
-		t->row[i] = (struct ebb_row){s->token + (size_t)i * (size_t)(s->P + s->T), n_prompt,
-					     n_prompt + s->length[i]};
-	}
+	for (int i = 0; i < rows; i++)
+		t->row[i] = ebb_store_row(s, i);
 	t->request = (struct ebb_request){.kind = EBB_REQUEST_SCORE,
 					  .policy = policy,
 					  .against = against,
@@ -209,8 +205,9 @@ struct ebb_batch ebb_trial_view(struct ebb_trial *t)
 		view.value_end = t->value_end;
 		view.target = t->target;
 	}
-	/* the probe of round 0 has the reference's log-probabilities where nobody asked for them */
-	if (t->needs.ref_logp || (t->probe && t->round == 1 && t->carried == 0))
+	/* the probe of round 0 has the reference's log-probabilities where nobody asked for them, but
+	 * those of the responses that demonstrations replaced */
+	if (t->needs.ref_logp || (t->probe && t->round == 1 && t->carried == 0 && !t->needs.inject))
 		view.start = t->batch.ref;
 	return view;
 }

@@ -199,7 +199,8 @@ int ebb_stage_prepare(struct ebb_trial *t, struct ebb_err *err)
 	r->metric[EBB_M_COV_GROUP] = p->cov_group;
 	r->metric[EBB_M_COV_GROUP_PG] = p->cov_group_pg;
 	if (lost) {
-		ebb_trial_diverge(t, "log-probabilities of drawn tokens are not finite");
+		ebb_trial_diverge(t, "log-probabilities of drawn tokens are not finite, or below "
+				     "ratio.logp_floor");
 		return NEXT;
 	}
 	if (snapshot_due(t))
@@ -299,17 +300,15 @@ static void ask_update(struct ebb_trial *t)
  * em.mask=reference, those after each of them; the end mark stands for the token that none drew. */
 static struct ebb_row response_row(struct ebb_trial *t, int i)
 {
-	const struct ebb_store *s = &t->batch;
-	const int row = t->member[i], n_prompt = s->question[row / s->G].n_prompt;
-	const int end = n_prompt + s->length[row];
-	int32_t *token = s->token + (size_t)row * (size_t)(s->P + s->T), *copy;
+	const struct ebb_row row = ebb_store_row(&t->batch, t->member[i]);
+	int32_t *copy;
 
 	if (t->o->em.mask == EBB_EM_ALIGNED)
-		return (struct ebb_row){token, n_prompt, end};
+		return row;
 	copy = t->answer_token + (size_t)i * ebb_trial_answer_stride(t);
-	memcpy(copy, token, (size_t)end * sizeof *copy);
-	copy[end] = t->lab->task->eos;
-	return (struct ebb_row){copy, n_prompt + 1, end + 1};
+	memcpy(copy, row.token, (size_t)row.length * sizeof *copy);
+	copy[row.length] = t->lab->task->eos;
+	return (struct ebb_row){copy, row.start + 1, row.length + 1};
 }
 
 /* The rows of the mini-batch as the model reads them, and behind them with info.grad=direct or both

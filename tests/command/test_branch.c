@@ -103,6 +103,14 @@ Test(branch, what_is_not_there_is_said_before_anything_runs)
 	}
 	cr_assert_eq(go_on("src/grpo@2", "seeds=3"), 2);
 	says("no trial of seed 102");
+	cr_assert_eq(go_on("src/grpo@2", "seeds=2 model.qk_norm=true"), 2);
+	says("pretrain.from: src/");
+	says("its policy is of another shape");
+	cr_assert_eq(ebb("run algorithm=dpo preference.data='src/grpo@2' seeds=1 " SHORT
+			 "--out dst model.qk_norm=true"),
+		     2);
+	says("preference.data: src/");
+	says("its policy is of another shape");
 	cr_assert_neq(shell("test -e dst"), 0);
 }
 

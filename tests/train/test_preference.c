@@ -370,3 +370,19 @@ Test(preference, task_noise_turns_training_rewards)
 	free(a);
 	free(b);
 }
+
+/* Where a demonstration replaced a response, the start of its drift is not the old response's. */
+Test(preference, demonstrations_begin_without_drift)
+{
+	struct ebb_options o = options_of("cpl", "pretrain.steps=12 advantage.center=static "
+						 "advantage.reference_samples=1 "
+						 "advantage.acc0=inject eval.cadence=1");
+	struct curve injected = curve_of(&o, "stored", "advantage/injected_frac"),
+		     drift = curve_of(&o, "stored", "preference/chosen_drift");
+
+	cr_assert_gt(injected.value[0], 0);
+	cr_expect(isnan(drift.value[0]) || drift.value[0] == 0, "drift %g before any update",
+		  drift.value[0]);
+	free(drift.value);
+	free(injected.value);
+}

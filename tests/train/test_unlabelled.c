@@ -255,3 +255,27 @@ Test(determinism, threads_change_no_byte_of_the_unlabelled)
 		ebb_run_release(&one);
 	}
 }
+
+/* What em.mask shifts is the policy's loss: a separate critic learns the states that drew. */
+Test(train, a_separate_critic_sees_the_states_that_drew)
+{
+	static const char base[] = "loss.policy=none entropy.form=minimise entropy.coef=1 "
+				   "train.lr=0 critic.model=separate reward.source=random";
+	struct ebb_options o = options_of(base), p = o;
+	struct ebb_run aligned = run_of(&o, "aligned"), shifted;
+	struct ebb_array x, y;
+
+	p.em.mask = EBB_EM_REFERENCE;
+	shifted = run_of(&p, "shifted");
+	x = read_array(&aligned, "critic/loss");
+	y = read_array(&shifted, "critic/loss");
+	cr_assert(cells(&x) == 6 && cells(&y) == 6);
+	for (int i = 0; i < 6; i++) {
+		cr_expect_gt(x.value[i], 0);
+		cr_expect_eq(x.value[i], y.value[i], "update %d", i);
+	}
+	ebb_array_release(&y);
+	ebb_array_release(&x);
+	ebb_run_release(&shifted);
+	ebb_run_release(&aligned);
+}
