@@ -309,7 +309,7 @@ Test(resume, branch)
 	cr_assert_str_eq(branch.dir, whole);
 	cr_assert_str_eq(branch.id, id);
 	cr_assert_eq(branch.step, 3);
-	cr_assert_eq(ebb_branch_check(&branch, &err), 0, "%s", err.text);
+	cr_assert_eq(ebb_branch_check(&branch, NULL, &err), 0, "%s", err.text);
 	cr_assert_eq(ebb_lab_open(&lab, &o, &err), 0);
 	for (int i = 0; i < 3; i++)
 		cr_assert_eq(ebb_weights_init(&w[i], &lab.layout, lab.ops, &err), 0);
@@ -329,7 +329,7 @@ Test(resume, branch)
 	cr_assert_eq(ebb_branch_weights(&branch, base, &w[2], NULL, &err), 0, "%s", err.text);
 	cr_expect_neq(memcmp(w[0].flat, w[2].flat, lab.layout.n_floats * sizeof(float)), 0);
 	branch.step = 5;
-	cr_expect_lt(ebb_branch_check(&branch, &err), 0);
+	cr_expect_lt(ebb_branch_check(&branch, NULL, &err), 0);
 	/* and as the base of a trial */
 	run_fully(&b, "branched");
 	for (int i = 0; i < 3; i++)
@@ -351,7 +351,7 @@ static float *branch_of(const struct ebb_options *o, const char *from, struct eb
 	cr_assert(ebb_branch_parse(from, &branch), "%s", from);
 	cr_assert_eq(ebb_lab_open(&lab, o, err), 0);
 	cr_assert_eq(ebb_weights_init(&w, &lab.layout, lab.ops, err), 0);
-	if (ebb_branch_check(&branch, err) == 0 &&
+	if (ebb_branch_check(&branch, NULL, err) == 0 &&
 	    ebb_branch_weights(&branch, base, &w, NULL, err) == 0) {
 		flat = ebb_xcalloc(lab.layout.n_floats, sizeof *flat);
 		memcpy(flat, w.flat, lab.layout.n_floats * sizeof *flat);
