@@ -143,8 +143,9 @@ static void print_options(const struct ebb_preset_pair *pair)
 		char name[2 * EBB_STR_MAX];
 
 		snprintf(name, sizeof name, "%s.%s", o->row->group, o->row->name);
-		printf("%-*s  %-*s  %-*s  %-*s  %s\n", key, name, width[0], o->value[0], width[1],
-		       o->value[1], builtin, o->builtin, o->row->help);
+		printf("%-*s  %-*s  %-*s  %-*s  ", key, name, width[0], o->value[0], width[1],
+		       o->value[1], builtin, o->builtin);
+		ebb_print_wrapped(o->row->help, key + width[0] + width[1] + builtin + 8);
 	}
 }
 
@@ -153,9 +154,13 @@ void ebb_algorithms_pair(const struct ebb_preset *a, const struct ebb_preset *b)
 	struct ebb_preset_pair pair;
 
 	ebb_preset_pair_make(&pair, a, b);
-	for (int k = 0; k < 2; k++)
-		printf("%s\n%s\nfrom %s\n\n", pair.preset[k]->name, pair.preset[k]->about,
-		       ebb_preset_source(pair.preset[k])->paper);
+	for (int k = 0; k < 2; k++) {
+		printf("%s\n", pair.preset[k]->name);
+		ebb_print_wrapped(pair.preset[k]->about, 0);
+		printf("from ");
+		ebb_print_wrapped(ebb_preset_source(pair.preset[k])->paper, 5);
+		printf("\n");
+	}
 	print_lines(&pair);
 	print_options(&pair);
 	ebb_preset_pair_release(&pair);

@@ -103,7 +103,8 @@ static void print_line(const struct ebb_preset *p, int width)
 	struct ebb_preset_setting s[EBB_PRESET_SETTINGS_MAX];
 	int n = ebb_preset_settings(p, s), column = 0;
 
-	printf("%-*s  %s\n", width, p->name, p->about);
+	printf("%-*s  ", width, p->name);
+	ebb_print_wrapped(p->about, width + 2);
 	for (int i = 0; i < n; i++) {
 		char word[3 * EBB_STR_MAX];
 		int length = snprintf(word, sizeof word, "%s.%s=%s", s[i].row->group,
@@ -120,14 +121,10 @@ static void print_line(const struct ebb_preset *p, int width)
 
 static void print_entry(const char *head, const char *text)
 {
-	struct ebb_buf line = EBB_BUF_INIT;
-
 	if (text[0] == 0)
 		return;
-	ebb_buf_printf(&line, "%-10s  ", head);
-	ebb_wrap(&line, text, 12, 12);
-	printf("%s\n", line.data);
-	ebb_buf_release(&line);
+	printf("%-10s  ", head);
+	ebb_print_wrapped(text, 12);
 }
 
 static void print_sources(const struct ebb_preset *p)
@@ -160,8 +157,9 @@ static void print_details(const struct ebb_preset *p)
 	struct ebb_page page = EBB_PAGE_INIT;
 	int n = ebb_preset_settings(p, s), key = 6, value = 5, builtin = 7;
 
-	printf("%s\n%s\n\nbeta is %s\n\n", p->name, p->about,
-	       p->beta[0] ? p->beta : "not defined for this algorithm");
+	printf("%s\n", p->name);
+	ebb_print_wrapped(p->about, 0);
+	printf("\nbeta is %s\n\n", p->beta[0] ? p->beta : "not defined for this algorithm");
 	ebb_preset_formula(p, &page);
 	ebb_page_print(&page, ebb_page_width(&page), &formula);
 	printf("%s\n%s\n", formula.data, ebb_formula_sources);
@@ -187,8 +185,8 @@ static void print_details(const struct ebb_preset *p)
 		char name[2 * EBB_STR_MAX];
 
 		snprintf(name, sizeof name, "%s.%s", s[i].row->group, s[i].row->name);
-		printf("%-*s  %-*s  %-*s  %s\n", key, name, value, s[i].value, builtin,
-		       s[i].builtin, s[i].row->help);
+		printf("%-*s  %-*s  %-*s  ", key, name, value, s[i].value, builtin, s[i].builtin);
+		ebb_print_wrapped(s[i].row->help, key + value + builtin + 6);
 	}
 }
 

@@ -28,9 +28,15 @@ void ebb_formula_cite(struct ebb_formula *s, const char *key)
 	ebb_option_print(s->o, row, &s->cite);
 }
 
+void ebb_formula_factor(struct ebb_formula *s, double factor)
+{
+	if (factor != 1)
+		SAY(s, "%.10g ", factor);
+}
+
 static bool has_tis(const struct ebb_options *o)
 {
-	return o->tis.kind != EBB_TIS_OFF && !ebb_formula_pairs(o);
+	return o->tis.kind != EBB_TIS_OFF && ebb_formula_has_term(o);
 }
 
 /* The entropy term's score function joins the advantage. */
@@ -41,7 +47,7 @@ static bool has_score(const struct ebb_options *o)
 
 static bool has_mask(const struct ebb_options *o)
 {
-	return o->token.mask != EBB_TOKEN_ALL && o->loss.policy != EBB_POLICY_NONE;
+	return o->token.mask != EBB_TOKEN_ALL && ebb_formula_has_term(o);
 }
 
 /* The weight of a token in the policy term. */
@@ -50,13 +56,13 @@ static const char *weight_symbol(const struct ebb_options *o)
 	return has_mask(o) && o->token.denominator == EBB_TOKEN_DEN_KEPT ? "w'_it" : "w_it";
 }
 
-/* alpha, or what it always is. */
+/* "alpha ", or what it always is. */
 static void say_alpha(struct ebb_formula *s)
 {
 	if (s->o->entropy.control == EBB_CONTROL_NONE)
-		SAY(s, "%.10g", s->o->entropy.coef);
+		ebb_formula_factor(s, s->o->entropy.coef);
 	else
-		SAY(s, "alpha");
+		SAY(s, "alpha ");
 }
 
 /* Does every token of a response have the same advantage? */
@@ -81,33 +87,57 @@ static void say_rows(struct ebb_formula *s)
 
 /* ---- loss: the terms that are switched on ---- */
 
+/* Before a term: its sign, if it is not the first. */
+static void say_sign(struct ebb_formula *s, bool minus, int *terms)
+{
+	SAY(s, "%s", (*terms)++ > 0 ? (minus ? " - " : " + ") : minus ? "-" : "");
+}
+
 static void say_loss(struct ebb_formula *s)
 {
 	const struct ebb_options *o = s->o;
+	int terms = 0;
 
-	if (ebb_formula_pairs(o))
+	SAY(s, "L = ");
+	if (ebb_formula_pairs(o)) {
+		say_sign(s, false, &terms);
 		ebb_formula_pair_loss(s);
-	else
-		SAY(s, "L = sum_it %s%s %sl_it", has_mask(o) ? "m_it " : "", weight_symbol(o),
+	} else if (ebb_formula_has_term(o)) {
+		say_sign(s, false, &terms);
+		SAY(s, "sum_it %s%s %sl_it", has_mask(o) ? "m_it " : "", weight_symbol(o),
 		    has_tis(o) ? "v_it " : "");
-	if (ebb_formula_kl_in_loss(o)) {
-		SAY(s, " + ");
-		ebb_formula_kl_coef(s);
-		SAY(s, " sum_it w_it k_it");
 	}
-	if (o->kl_old.coef > 0)
-		SAY(s, " + %.10g sum_it w_it q_it", o->kl_old.coef);
-	if (o->critic.model == EBB_CRITIC_SHARED && o->critic.coef > 0)
-		SAY(s, " + %.10g sum_it w_it y_it", o->critic.coef);
+	if (ebb_formula_kl_in_loss(o)) {
+		say_sign(s, false, &terms);
+		ebb_formula_kl_coef(s);
+		SAY(s, "sum_it w_it k_it");
+	}
+	if (o->kl_old.coef > 0) {
+		say_sign(s, false, &terms);
+		ebb_formula_factor(s, o->kl_old.coef);
+		SAY(s, "sum_it w_it q_it");
+	}
+	if (o->critic.model == EBB_CRITIC_SHARED && o->critic.coef > 0) {
+		say_sign(s, false, &terms);
+		ebb_formula_factor(s, o->critic.coef);
+		SAY(s, "sum_it w_it y_it");
+	}
 	if (ebb_weighs_entropy(o) && o->entropy.grad != EBB_GRAD_SCORE_ONLY) {
-		SAY(s, o->entropy.form == EBB_FORM_MINIMISE ? " + " : " - ");
+		say_sign(s, o->entropy.form != EBB_FORM_MINIMISE, &terms);
 		say_alpha(s);
-		SAY(s, " sum_it e_it %s%sH_it",
+		SAY(s, "sum_it e_it %s%sH_it",
 		    o->entropy.form == EBB_FORM_TIMES_ADVANTAGE ? "A_it " : "",
 		    o->gamma.kind == EBB_GAMMA_NONE ? "" : "gamma_t ");
 	}
-	if (o->info.coef > 0 && o->info.grad != EBB_INFO_REWARD)
-		SAY(s, " - %.10g mean_i u_i", o->info.coef);
+	if (o->info.coef > 0 && o->info.grad != EBB_INFO_REWARD) {
+		say_sign(s, true, &terms);
+		ebb_formula_factor(s, o->info.coef);
+		SAY(s, "mean_i u_i");
+	}
+	if (terms == 0)
+		SAY(s, "0");
+	if (o->loss.policy == EBB_POLICY_NONE)
+		CITE(s, "EI 7.1");
 	ebb_formula_put(s, "loss");
 }
 
@@ -122,7 +152,7 @@ static void say_ratio(struct ebb_formula *s)
 	double clamp = o->ratio.log_clamp;
 
 	if (o->loss.policy == EBB_POLICY_REINFORCE ||
-	    (ebb_formula_pairs(o) && o->kl_old.coef == 0 &&
+	    (!ebb_formula_has_term(o) && o->kl_old.coef == 0 &&
 	     !(ebb_formula_kl_in_loss(o) && o->kl.estimator == EBB_KL_K3_IS)))
 		return;
 	switch (o->ratio.level) {
@@ -163,21 +193,16 @@ static void say_policy(struct ebb_formula *s)
 	const char *A = advantage_symbol(o);
 	const bool low = o->clip.low < 1, high = isfinite(o->clip.high);
 
-	if (ebb_formula_pairs(o))
+	if (!ebb_formula_has_term(o))
 		return;
-	if (o->loss.policy == EBB_POLICY_NONE) {
-		SAY(s, "l_it = 0");
-		CITE(s, "EI 7.1");
-		ebb_formula_put(s, "policy term");
-		return;
-	}
 	if (o->loss.policy == EBB_POLICY_KL_COV) {
 		static const char *const penalty[] = {"|d_it|", "-d_it", "d_it^2 / 2",
 						      "exp(d_it) - 1 - d_it",
 						      "KL(old || new) at t, over the vocabulary"};
 
-		SAY(s, "l_it = -rho_it %s, for selected tokens + %.10g %s", A, o->covariance.coef,
-		    penalty[o->covariance.penalty]);
+		SAY(s, "l_it = -rho_it %s, for selected tokens + ", A);
+		ebb_formula_factor(s, o->covariance.coef);
+		SAY(s, "%s", penalty[o->covariance.penalty]);
 		if (o->covariance.penalty != EBB_PENALTY_FULL)
 			SAY(s, "; d_it = logp_it - old_it");
 		CITE(s, "EI 2.8");
@@ -328,7 +353,8 @@ static void say_weight(struct ebb_formula *s)
 	const struct ebb_options *o = s->o;
 	const double C = o->loss.constant > 0 ? o->loss.constant : s->limit;
 
-	if (ebb_formula_pairs(o) && !ebb_formula_kl_in_loss(o) && o->kl_old.coef == 0 &&
+	if (!ebb_formula_has_term(o) && !ebb_formula_kl_in_loss(o) && o->kl_old.coef == 0 &&
+	    !(o->critic.model == EBB_CRITIC_SHARED && o->critic.coef > 0) &&
 	    !(ebb_weighs_entropy(o) && o->entropy.aggregate == EBB_ENTROPY_LOSS))
 		return;
 	switch (o->loss.aggregate) {
@@ -409,7 +435,7 @@ static void say_score(struct ebb_formula *s)
 		return;
 	SAY(s, "A_it %s ", o->entropy.form == EBB_FORM_MINIMISE ? "-=" : "+=");
 	say_alpha(s);
-	SAY(s, " (e_it / %s) (C_it - mean_g(C_t)), inside ratio and clip; ", weight_symbol(o));
+	SAY(s, "(e_it / %s) (C_it - mean_g(C_t)), inside ratio and clip; ", weight_symbol(o));
 	if (o->entropy.grad == EBB_GRAD_SCORE_ONLY)
 		SAY(s, "C_it = -sum_{u >= t} %s%sold_iu", A, gamma);
 	else
@@ -528,8 +554,9 @@ void ebb_formula_add(struct ebb_page *page, const struct ebb_options *o, int lim
 	ebb_formula_tree(&s);
 	ebb_formula_reward(&s);
 	ebb_formula_group(&s);
-	if (ebb_formula_has_advantage(o)) {
+	if (ebb_formula_has_advantage(o) || (o->info.coef > 0 && o->info.grad != EBB_INFO_REWARD))
 		ebb_formula_info(&s);
+	if (ebb_formula_has_advantage(o)) {
 		ebb_formula_kl_reward(&s, EBB_KL_INSIDE);
 		ebb_formula_values(&s);
 		ebb_formula_advantage(&s);

@@ -96,10 +96,17 @@ static void say_overlong(struct ebb_formula *s)
 
 void ebb_formula_reward(struct ebb_formula *s)
 {
-	say_source(s);
-	say_clusters(s);
-	say_truncated(s);
-	say_overlong(s);
+	const struct ebb_options *o = s->o;
+
+	if (ebb_formula_has_advantage(o) || ebb_formula_pairs(o) ||
+	    o->dynamic.on != EBB_DYNAMIC_OFF) {
+		say_source(s);
+		say_clusters(s);
+		say_truncated(s);
+		say_overlong(s);
+	} else if (o->overlong.mode == EBB_OVERLONG_FILTER) {
+		say_overlong(s);
+	}
 }
 
 /* ---- group: dynamic sampling ---- */
@@ -153,13 +160,6 @@ void ebb_formula_group(struct ebb_formula *s)
 static bool has_info(const struct ebb_options *o)
 {
 	return o->info.coef > 0 && o->info.grad != EBB_INFO_DIRECT;
-}
-
-/* "2 " before a factor that is not 1. */
-static void say_factor(struct ebb_formula *s, double factor)
-{
-	if (factor != 1)
-		SAY(s, "%.10g ", factor);
 }
 
 /* ---- info: the information reward and how it joins ---- */
@@ -267,25 +267,25 @@ static void say_joined(struct ebb_formula *s)
 		SAY(s, "%s = ", A);
 		say_quotient(s, "R", true);
 		SAY(s, "; R_i = ");
-		say_factor(s, external);
+		ebb_formula_factor(s, external);
 		SAY(s, "r_i");
 		if (has_info(o)) {
 			SAY(s, " + ");
-			say_factor(s, o->info.coef);
+			ebb_formula_factor(s, o->info.coef);
 			SAY(s, "u_i");
 		}
 		return;
 	}
 	SAY(s, "%s = ", A);
 	if (external > 0) {
-		say_factor(s, external);
+		ebb_formula_factor(s, external);
 		SAY(s, "[");
 		say_quotient(s, "r", true);
 		SAY(s, "]");
 	}
 	if (has_info(o)) {
 		SAY(s, "%s", external > 0 ? " + " : "");
-		say_factor(s, o->info.coef);
+		ebb_formula_factor(s, o->info.coef);
 		SAY(s, "[");
 		say_quotient(s, "u", false);
 		SAY(s, "]");

@@ -8,16 +8,18 @@ static void say_last(struct ebb_formula *s)
 	const bool info = o->info.coef > 0;
 
 	SAY(s, "r_it: ");
-	if (o->info.external != 1)
-		SAY(s, "%.10g ", o->info.external);
+	ebb_formula_factor(s, o->info.external);
 	SAY(s, "r_i");
-	if (info)
-		SAY(s, " + %.10g u_i", o->info.coef);
+	if (info) {
+		SAY(s, " + ");
+		ebb_formula_factor(s, o->info.coef);
+		SAY(s, "u_i");
+	}
 	SAY(s, " at the last token, 0 before it");
 	if (ebb_formula_kl_in_reward(o) && o->advantage.center != EBB_CENTER_CRITIC) {
 		SAY(s, ", less ");
 		ebb_formula_kl_coef(s);
-		SAY(s, " k_it at every token");
+		SAY(s, "k_it at every token");
 	}
 	if (info && o->info.combine == EBB_INFO_GATED)
 		SAY(s, "; u only in groups whose r are all equal");

@@ -4,9 +4,9 @@
 void ebb_formula_kl_coef(struct ebb_formula *s)
 {
 	if (s->o->kl.controller == EBB_KL_ADAPTIVE)
-		SAY(s, "beta");
+		SAY(s, "beta ");
 	else
-		SAY(s, "%.10g", s->o->kl.coef);
+		ebb_formula_factor(s, s->o->kl.coef);
 }
 
 static void say_estimator(struct ebb_formula *s, const char *logp, bool value_only)
@@ -83,15 +83,15 @@ void ebb_formula_kl_reward(struct ebb_formula *s, enum ebb_kl_reward_group where
 	if (critic) {
 		SAY(s, "r_it -= ");
 		ebb_formula_kl_coef(s);
-		SAY(s, " k_it, at every token\n");
+		SAY(s, "k_it, at every token\n");
 	} else if (o->kl.reward_group == EBB_KL_INSIDE) {
 		SAY(s, "r_i -= ");
 		ebb_formula_kl_coef(s);
-		SAY(s, " sum_t k_it, before the group's statistics\n");
+		SAY(s, "sum_t k_it, before the group's statistics\n");
 	} else {
 		SAY(s, "A_it -= ");
 		ebb_formula_kl_coef(s);
-		SAY(s, " sum_{u >= t} ");
+		SAY(s, "sum_{u >= t} ");
 		if (o->advantage.discount < 1)
 			SAY(s, "%.10g^(u - t) ", o->advantage.discount);
 		SAY(s, "k_iu, after the group's statistics\n");

@@ -12,13 +12,16 @@ void ebb_formula_pair_loss(struct ebb_formula *s)
 	const struct ebb_options *o = s->o;
 	const double eps = o->preference.smoothing;
 
-	SAY(s, "L = mean_cr[ ");
+	SAY(s, "mean_cr[ ");
 	if (eps > 0)
 		SAY(s, "%.10g ln(1 + exp(-x_cr)) + %.10g ln(1 + exp(x_cr))", 1 - eps, eps);
 	else
 		SAY(s, "ln(1 + exp(-x_cr))");
-	if (o->preference.sft > 0)
-		SAY(s, " - %.10g (1/n_c) sum_t logp_ct", o->preference.sft);
+	if (o->preference.sft > 0) {
+		SAY(s, " - ");
+		ebb_formula_factor(s, o->preference.sft);
+		SAY(s, "mean_t logp_ct");
+	}
 	SAY(s, " ]");
 }
 
@@ -77,17 +80,22 @@ static void say_score(struct ebb_formula *s)
 	const bool mean = o->preference.norm == EBB_NORM_SUFFIX_MEAN;
 
 	SAY(s, "x_cr = S_c - ");
-	if (o->preference.lambda != 1)
-		SAY(s, "%.10g ", o->preference.lambda);
+	ebb_formula_factor(s, o->preference.lambda);
 	SAY(s, "S_r; S_i = ");
 	if (o->preference.method == EBB_PREFERENCE_DPO) {
-		SAY(s, "%.10g sum_t (logp_it - ref_it)", o->preference.beta);
+		ebb_formula_factor(s, o->preference.beta);
+		SAY(s, "sum_t (logp_it - ref_it)");
 	} else if (!has_regret(o)) {
-		SAY(s, "%.10g sum_t logp_it", o->preference.alpha);
+		ebb_formula_factor(s, o->preference.alpha);
+		SAY(s, "sum_t logp_it");
 	} else {
-		SAY(s, "%.10g %s_t [ logp_it", o->preference.alpha, mean ? "mean" : "sum");
-		if (o->preference.c_ref > 0)
-			SAY(s, " - %.10g ref_it", o->preference.c_ref);
+		ebb_formula_factor(s, o->preference.alpha);
+		SAY(s, "%s_t [ logp_it", mean ? "mean" : "sum");
+		if (o->preference.c_ref > 0) {
+			SAY(s, " - ");
+			ebb_formula_factor(s, o->preference.c_ref);
+			SAY(s, "ref_it");
+		}
 		say_suffix(s);
 		SAY(s, " ]");
 		if (mean && o->preference.discount != 1)

@@ -52,18 +52,27 @@ static inline bool ebb_formula_pairs(const struct ebb_options *o)
 	return o->loss.policy == EBB_POLICY_PREFERENCE;
 }
 
-/* Does some term multiply by an advantage? Of preferences only IBRO's entropy term. */
+/* Does a token have a policy term? */
+static inline bool ebb_formula_has_term(const struct ebb_options *o)
+{
+	return o->loss.policy != EBB_POLICY_NONE && !ebb_formula_pairs(o);
+}
+
+/* Does something read advantages? Without a policy term IBRO's entropy term and a critic may. */
 static inline bool ebb_formula_has_advantage(const struct ebb_options *o)
 {
-	return !ebb_formula_pairs(o) ||
+	return ebb_formula_has_term(o) || o->critic.model != EBB_CRITIC_NONE ||
 	       (ebb_weighs_entropy(o) && o->entropy.form == EBB_FORM_TIMES_ADVANTAGE);
 }
+
+/* "2 " before a factor that is not 1. */
+void ebb_formula_factor(struct ebb_formula *s, double factor);
 
 /* formula_preference.c: the term of the loss, and the lines behind it */
 void ebb_formula_pair_loss(struct ebb_formula *s);
 void ebb_formula_preference(struct ebb_formula *s);
 
-/* formula_kl.c: the coefficient inside a sum, and the lines; kl_reward puts one only where
+/* formula_kl.c: the coefficient before a sum, with its blank, and the lines; kl_reward puts one only where
  * kl.reward_group is this. */
 void ebb_formula_kl_coef(struct ebb_formula *s);
 void ebb_formula_reference(struct ebb_formula *s); /* what ref is, on a line of its own */

@@ -108,6 +108,15 @@ int ebb_page_width(const struct ebb_page *p)
 	return width;
 }
 
+void ebb_print_wrapped(const char *text, int column)
+{
+	struct ebb_buf out = EBB_BUF_INIT;
+
+	ebb_wrap(&out, text, column, column);
+	printf("%s\n", out.data);
+	ebb_buf_release(&out);
+}
+
 void ebb_line_print(const struct ebb_line *l, int indent, struct ebb_buf *out)
 {
 	int at = ebb_wrap(out, l->text, indent, indent);

@@ -58,5 +58,7 @@ void ebb_page_release(struct ebb_page *p);
 /* Append text broken between words so that no line is wider than EBB_PAGE_COLUMNS; the first line
  * begins at column `at`, all others at `indent`. Returns the column after the last character. */
 int ebb_wrap(struct ebb_buf *out, const char *text, int at, int indent);
+/* To stdout, from this column on, and the line's end. */
+void ebb_print_wrapped(const char *text, int column);
 
 #endif

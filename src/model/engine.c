@@ -22,6 +22,7 @@ static void engine_add(struct ebb_engine *e)
 	e->n_ranges = (int)((layout->n_floats + EBB_RANGE - 1) / EBB_RANGE);
 	ebb_arena_add(&e->arena, &e->lane, EBB_LANES * e->n_lane, sizeof *e->lane);
 	ebb_arena_add(&e->arena, &e->partial, (size_t)e->n_ranges, sizeof *e->partial);
+	ebb_arena_add(&e->arena, &e->moved, (size_t)layout->n_tensors, sizeof *e->moved);
 	if (m->tied)
 		ebb_arena_add(&e->arena, &e->head_sum, n_head, sizeof *e->head_sum);
 }

@@ -20,6 +20,7 @@ struct ebb_engine {
 	size_t n_lane;           /* a gradient, then the head's part of a tied embedding */
 	float *head_sum;         /* that part, summed over lanes (V, C) */
 	double *partial;         /* sums of squares, one a range (n_ranges) */
+	double *moved;           /* squared changes of weights, one a tensor (n_tensors) */
 	int n_ranges;
 	struct ebb_arena parts, arena; /* the list of blocks, then what they hold */
 };

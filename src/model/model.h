@@ -76,6 +76,12 @@ struct ebb_optim_rule {
 	double grad_clip; /* largest global norm; 0 or inf: none */
 };
 
+/* What an update did. */
+struct ebb_optim_stepped {
+	bool clipped; /* the limit acted                     */
+	double moved; /* norm of the change of all weights   */
+};
+
 /* ---- the engine ---- */
 
 struct ebb_engine;
@@ -144,8 +150,9 @@ void ebb_pass_grad(struct ebb_engine *e, const struct ebb_weights *w, struct ebb
 		   float *grad);
 
 /* One AdamW update and repacking. Returns the global gradient norm before clipping; where that is
- * not finite nothing changes. clipped, where not null, tells whether the limit acted. */
+ * not finite nothing changes. did may be null. */
 double ebb_optim_step(struct ebb_engine *e, struct ebb_weights *w, struct ebb_optim *opt,
-		      const float *grad, const struct ebb_optim_rule *rule, bool *clipped);
+		      const float *grad, const struct ebb_optim_rule *rule,
+		      struct ebb_optim_stepped *did);
 
 #endif

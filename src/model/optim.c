@@ -1,6 +1,7 @@
 /* AdamW with a limit on the global gradient norm (Loshchilov and Hutter, arXiv:1711.05101). */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/real.h"
 #include "model/engine.h"
 
@@ -29,6 +30,7 @@ struct job {
 	struct ebb_weights *w;
 	struct ebb_optim *opt;
 	const float *grad;
+	bool measure;
 	float scale, lr, beta1, beta2, c1, c2, eps, weight_decay;
 };
 
@@ -47,12 +49,19 @@ static void tensor_item(void *ctx, int item, int worker)
 	const struct job *job = ctx;
 	const struct ebb_net *net = &job->e->net;
 	const struct ebb_tensor *t = &net->layout->tensor[item];
-	size_t at = t->offset;
+	size_t at = t->offset, n = (size_t)t->rows * (size_t)t->cols;
+	float *old = job->e->lane + at; /* free between two gradient passes */
 
-	net->ops->adamw((size_t)t->rows * (size_t)t->cols, job->w->flat + at, job->grad + at,
-			job->opt->m + at, job->opt->v + at, job->scale, job->lr, job->beta1,
-			job->beta2, job->c1, job->c2, job->eps,
+	if (job->measure)
+		memcpy(old, job->w->flat + at, n * sizeof *old);
+	net->ops->adamw(n, job->w->flat + at, job->grad + at, job->opt->m + at, job->opt->v + at,
+			job->scale, job->lr, job->beta1, job->beta2, job->c1, job->c2, job->eps,
 			t->decay ? job->weight_decay : 0.0F);
+	if (job->measure) {
+		for (size_t i = 0; i < n; i++)
+			old[i] -= job->w->flat[at + i];
+		job->e->moved[item] = net->ops->sum_squares(n, old);
+	}
 	ebb_tensor_pack(job->w, item, &net->panels[item]);
 }
 
@@ -63,9 +72,10 @@ static double bias_correction(double beta, int64_t t)
 }
 
 double ebb_optim_step(struct ebb_engine *e, struct ebb_weights *w, struct ebb_optim *opt,
-		      const float *grad, const struct ebb_optim_rule *rule, bool *clipped)
+		      const float *grad, const struct ebb_optim_rule *rule,
+		      struct ebb_optim_stepped *did)
 {
-	struct job job = {.e = e, .w = w, .opt = opt, .grad = grad};
+	struct job job = {.e = e, .w = w, .opt = opt, .grad = grad, .measure = did != NULL};
 	double sum = 0.0, norm;
 	bool over;
 
@@ -74,8 +84,8 @@ double ebb_optim_step(struct ebb_engine *e, struct ebb_weights *w, struct ebb_op
 		sum += e->partial[i];
 	norm = sqrt(sum);
 	over = rule->grad_clip > 0.0 && norm > rule->grad_clip && isfinite(norm);
-	if (clipped != NULL)
-		*clipped = over;
+	if (did != NULL)
+		*did = (struct ebb_optim_stepped){.clipped = over};
 	if (!isfinite(norm))
 		return norm;
 	opt->t++;
@@ -88,5 +98,10 @@ double ebb_optim_step(struct ebb_engine *e, struct ebb_weights *w, struct ebb_op
 	job.eps = (float)rule->eps;
 	job.weight_decay = (float)rule->weight_decay;
 	ebb_pool_run(e->pool, e->net.layout->n_tensors, tensor_item, &job);
+	if (did != NULL) {
+		for (int i = 0; i < e->net.layout->n_tensors; i++)
+			did->moved += e->moved[i];
+		did->moved = sqrt(did->moved);
+	}
 	return norm;
 }

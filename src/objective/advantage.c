@@ -483,11 +483,17 @@ static void token_stats(const struct ebb_options *o, const struct ebb_batch *b,
 	for (size_t at = 0; at < all; at++) {
 		if (!b->mask[at])
 			continue;
+		if (n == 0 || b->advantage[at] < s->adv_min)
+			s->adv_min = b->advantage[at];
+		if (n == 0 || b->advantage[at] > s->adv_max)
+			s->adv_max = b->advantage[at];
 		n++;
 		s->adv_mean += b->advantage[at];
 		s->adv_zero_frac += b->advantage[at] == 0.0;
 		logp += ebb_logp_frozen(b->old[at], floor, &bad);
 	}
+	if (n == 0)
+		s->adv_min = s->adv_max = (double)NAN;
 	s->adv_mean /= (double)n;
 	s->adv_zero_frac /= (double)n;
 	logp /= (double)n;

@@ -92,6 +92,7 @@ struct ebb_batch {
 struct ebb_prepare_stats {
 	double shaped_mean;		     /* after KL in the reward too                 */
 	double adv_mean, adv_std, adv_zero_frac; /* over masked tokens                     */
+	double adv_min, adv_max;
 	double adv_std_raw;		     /* before whitening; NaN without it               */
 	double value_mean, return_mean, explained_variance; /* NaN without a critic           */
 	double info_share; /* cov(A_info, A) / var(A) over responses, before whitening; NaN without info
@@ -145,7 +146,7 @@ struct ebb_weigh_stats {
 	double clip_high_prob;			     /* mean p of tokens counted in clip_high; NaN: none */
 	double ratio_mean, ratio_max, ratio_min;
 	double log_ratio_clamped, logp_floored;	     /* counts                                    */
-	double ppo_kl, ppo_kl_k3;		     /* mean(-x), mean(rho - 1 - x)               */
+	double ppo_kl, ppo_kl_k3, drift_abs;	     /* mean(-x), mean(rho - 1 - x), mean |x|     */
 	double kl_ref_k1, kl_ref_k2, kl_ref_k3;	     /* NaN without ref                           */
 	double entropy_mean;			     /* over masked tokens; NaN without entropy   */
 	double tis_mean, tis_max, tis_ess;	     /* NaN with tis off                          */

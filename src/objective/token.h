@@ -355,7 +355,7 @@ struct ebb_row_sums {
 	double low, high, dual, high_prob; /* counts; sum of p */
 	double ratio, ratio_max, ratio_min, log_ratio_max;
 	double clamped, floored, ref_floored, kl_clamped; /* counts */
-	double drift_k1, drift_k3, ref_k1, ref_k2, ref_k3;
+	double drift_k1, drift_k3, drift_abs, ref_k1, ref_k2, ref_k3;
 	double entropy_plain, neg_logp, adv_zero;
 	double tis, tis_square, tis_max;
 };
@@ -435,6 +435,7 @@ EBB_HD void ebb_weigh_response(const struct ebb_weigh_rule *rule, const struct e
 		sums->adv_zero += A == 0.0;
 		sums->drift_k1 -= x;
 		sums->drift_k3 += ebb_expm1(xc) - x;
+		sums->drift_abs += x < 0.0 ? -x : x;
 		ebb_sums_ratio(sums, ordinal == 1, rho, x);
 
 		/* policy term; A_policy: with what joins the advantage there alone */

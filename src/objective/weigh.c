@@ -541,6 +541,7 @@ static void add(struct ebb_weigh_stats *s, const struct ebb_row_sums *r, bool fi
 	s->kl_log_clamped += r->kl_clamped;
 	s->ppo_kl += r->drift_k1;
 	s->ppo_kl_k3 += r->drift_k3;
+	s->drift_abs += r->drift_abs;
 	s->kl_ref_k1 += r->ref_k1;
 	s->kl_ref_k2 += r->ref_k2;
 	s->kl_ref_k3 += r->ref_k3;
@@ -670,6 +671,7 @@ void ebb_weigh_finish(struct ebb_minibatch *mb, struct ebb_weigh_stats *s)
 	s->ratio_mean /= N;
 	s->ppo_kl /= N;
 	s->ppo_kl_k3 /= N;
+	s->drift_abs /= N;
 	s->neg_logp_mean /= N;
 	s->kl_ref_k1 = mb->batch->ref ? s->kl_ref_k1 / N : nan;
 	s->kl_ref_k2 = mb->batch->ref ? s->kl_ref_k2 / N : nan;

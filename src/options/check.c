@@ -248,19 +248,26 @@ static void check_preference(const struct ebb_options *o, struct report *r)
 			who);
 }
 
-/* What in the loss reads drawn tokens, for a message. */
-static const char *reader_of(const struct ebb_options *o)
+/* What in the loss reads drawn tokens, for a message, and what does not. */
+struct reader {
+	const char *who, *without;
+};
+
+static struct reader reader_of(const struct ebb_options *o)
 {
-	return o->loss.policy != EBB_POLICY_NONE ? "loss.policy"
-	       : o->kl_old.coef > 0.0            ? "kl_old.coef"
-	       : o->kl.place == EBB_KL_LOSS && o->kl.coef > 0.0 && o->kl.estimator != EBB_KL_FULL
-		       ? "kl.place=loss with kl.estimator"
-		       : "info.grad";
+	if (o->loss.policy != EBB_POLICY_NONE)
+		return (struct reader){"loss.policy", "loss.policy=none"};
+	if (o->kl_old.coef > 0.0)
+		return (struct reader){"kl_old.coef", "kl_old.coef=0"};
+	if (o->kl.place == EBB_KL_LOSS && o->kl.coef > 0.0 && o->kl.estimator != EBB_KL_FULL)
+		return (struct reader){"kl.estimator", "kl.estimator=full"};
+	return (struct reader){"info.grad", "info.grad=reward"};
 }
 
 static void check_em(const struct ebb_options *o, struct report *r)
 {
 	const bool other = ebb_update_temperature(o) != o->sample.temperature;
+	const struct reader reader = reader_of(o);
 
 	if (o->em.temperature > 0.0 && o->em.temperature < 0.001)
 		problem(r,
@@ -276,17 +283,13 @@ static void check_em(const struct ebb_options *o, struct report *r)
 		problem(r,
 			"em.temperature=%g differs from sample.temperature=%g, but %s reads the "
 			"log-probability of drawn tokens, which belongs to the temperature they "
-			"were "
-			"drawn at: set loss.policy=none and no such term, or leave em.temperature "
-			"out",
-			o->em.temperature, o->sample.temperature, reader_of(o));
+			"were drawn at: set %s, or leave em.temperature out",
+			o->em.temperature, o->sample.temperature, reader.who, reader.without);
 	if (o->em.mask == EBB_EM_REFERENCE && ebb_reads_drawn(o))
 		problem(r,
 			"em.mask=reference judges the state after each token, but %s reads the "
-			"log-probability of the token itself: set loss.policy=none and no such "
-			"term, "
-			"or em.mask=aligned",
-			reader_of(o));
+			"log-probability of the token itself: set %s, or em.mask=aligned",
+			reader.who, reader.without);
 	if (o->em.prompts > o->train.prompts)
 		problem(r,
 			"em.prompts=%" PRId64 " do not fit train.prompts=%" PRId64

@@ -13,12 +13,6 @@ static bool has_regret(const struct ebb_options *o)
 	       o->preference.method == EBB_PREFERENCE_REPO;
 }
 
-/* IBRO's entropy term is the one thing beside the policy term that reads advantages. */
-static bool reads_advantages(const struct ebb_options *o)
-{
-	return ebb_weighs_entropy(o) && o->entropy.form == EBB_FORM_TIMES_ADVANTAGE;
-}
-
 bool ebb_rule_pairs_off(const struct ebb_options *o, struct ebb_look *l)
 {
 	return !pairs(o) && ebb_say(l, "loss.policy=%s makes no pairs; set loss.policy=preference",
@@ -66,21 +60,6 @@ bool ebb_rule_pairs_late(const struct ebb_options *o, struct ebb_look *l)
 		       o->preference.refresh, o->train.steps);
 }
 
-bool ebb_rule_pairs_advantage(const struct ebb_options *o, struct ebb_look *l)
-{
-	return pairs(o) && !reads_advantages(o) && o->dynamic.on != EBB_DYNAMIC_TOTAL &&
-	       ebb_say(l, "loss.policy=preference pairs responses by the verifier's reward and "
-			  "reads no advantage; leave it out");
-}
-
-bool ebb_rule_pairs_shaping(const struct ebb_options *o, struct ebb_look *l)
-{
-	return pairs(o) && !reads_advantages(o) && o->dynamic.on != EBB_DYNAMIC_SHAPED &&
-	       o->dynamic.on != EBB_DYNAMIC_TOTAL && o->overlong.mode != EBB_OVERLONG_FILTER &&
-	       ebb_say(l, "loss.policy=preference pairs responses by the reward before any "
-			  "shaping; leave it out");
-}
-
 bool ebb_rule_pairs_dynamic(const struct ebb_options *o, struct ebb_look *l)
 {
 	const bool shaped = o->reward.truncated != EBB_TRUNCATED_VERIFIER ||
@@ -93,30 +72,6 @@ bool ebb_rule_pairs_dynamic(const struct ebb_options *o, struct ebb_look *l)
 		       "dynamic.on=%s keeps groups that are all right or all wrong and differ in "
 		       "shaping alone, which make no pair; set dynamic.on=correct",
 		       EBB_CHOICE(o, dynamic, on));
-}
-
-bool ebb_rule_pairs_kl_reward(const struct ebb_options *o, struct ebb_look *l)
-{
-	return pairs(o) && !reads_advantages(o) && o->kl.place == EBB_KL_REWARD &&
-	       ebb_say(l, "loss.policy=preference pairs responses by the verifier's reward, where "
-			  "kl.place=reward has no part; set kl.place=loss");
-}
-
-bool ebb_rule_pairs_tis(const struct ebb_options *o, struct ebb_look *l)
-{
-	return pairs(o) && o->tis.kind != EBB_TIS_OFF &&
-	       ebb_say(l, "loss.policy=preference has no term for the weight; set tis.kind=off");
-}
-
-bool ebb_rule_pairs_weight(const struct ebb_options *o, struct ebb_look *l)
-{
-	const bool penalty = o->kl.place == EBB_KL_LOSS && o->kl.coef > 0.0;
-	const bool entropy =
-		ebb_weighs_entropy(o) && o->entropy.aggregate != EBB_ENTROPY_TOKEN_MEAN;
-
-	return pairs(o) && !penalty && !(o->kl_old.coef > 0.0) && !entropy &&
-	       ebb_say(l, "loss.policy=preference takes the mean over pairs, and no other term "
-			  "weighs tokens by it; leave it out");
 }
 
 /* RePO's reason for means: kappa = 1 + u at position u of a sum. */

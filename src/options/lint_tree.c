@@ -48,6 +48,20 @@ bool ebb_rule_tree_independent(const struct ebb_options *o, struct ebb_look *l)
 	       ebb_say(l, "tree.sampler=independent never branches off; take another sampler");
 }
 
+bool ebb_rule_tree_step_long(const struct ebb_options *o, struct ebb_look *l)
+{
+	const int64_t limit =
+		o->sample.max_tokens > 0 ? o->sample.max_tokens : l->facts.response_limit;
+
+	return grows(o) && limit > 0 && o->tree.step_tokens >= limit &&
+	       ebb_say(l,
+		       "tree.step_tokens=%" PRId64
+		       " makes one step of a response of at most %" PRId64
+		       " tokens, so every branch begins at the root; lower it, or 0 for the task's "
+		       "separators",
+		       o->tree.step_tokens, limit);
+}
+
 bool ebb_rule_ib_score_unread(const struct ebb_options *o, struct ebb_look *l)
 {
 	return o->tree.sampler != EBB_TREE_OFF && (!grows(o) || o->tree.sampler != EBB_TREE_IB) &&

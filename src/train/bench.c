@@ -33,7 +33,7 @@ void ebb_bench_serve(struct ebb_bench *b, struct ebb_request *r)
 		r->grad_norm =
 			ebb_optim_step(b->lab.engine, &b->policy[r->policy],
 				       r->policy == EBB_POLICY_CURRENT ? &b->optim : &b->critic,
-				       b->grad, &r->rule, NULL);
+				       b->grad, &r->rule, &r->stepped);
 		break;
 	case EBB_REQUEST_BLEND:
 		blend(&b->policy[r->policy], &b->policy[EBB_POLICY_CURRENT], r->mix);

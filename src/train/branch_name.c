@@ -163,8 +163,8 @@ static int add_exact(struct book *b, const char *key, const char *from, uint64_t
 	if (n == 0 || at == from + n + 1 || at[1] == 0 ||
 	    strspn(at + 1, "0123456789") != strlen(at + 1))
 		return ebb_err_set(err, EBB_EINVAL,
-				   n == 0 ? "%s='%s' names no run: it is RUN/TRIAL@STEP, and RUN a "
-					    "run directory"
+				   n == 0 ? "%s='%s' names no run that is there: it is "
+					    "RUN/TRIAL@STEP, and RUN a run directory"
 					  : "%s='%s' is not of the form RUN/TRIAL@STEP",
 				   key, from);
 	dir = ebb_xprintf("%.*s", (int)n, from);

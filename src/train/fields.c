@@ -45,12 +45,14 @@ void ebb_fields_init(struct ebb_fields *f, const struct ebb_task *task, const st
 		[EBB_FIELD_SNAP_VALUE] = {"snapshot/value", "reward", "the critic's value of the state before the token, before the step's updates", "PG 4.2", EBB_AXIS_SNAPSHOT, EBB_F32_ELEMENT, 2, {R, T}, {"response", "response position"}, true},
 		[EBB_FIELD_TEMPERATURE] = {"eval/temperature", "", "temperatures of eval/accuracy_at_temperature, 0: greedy", "", EBB_AXIS_EVAL, EBB_F64_ELEMENT, 1, {K}, {"temperature"}, true},
 		[EBB_FIELD_ACCURACY_AT] = {"eval/accuracy_at_temperature", "share", "held-out accuracy of samples at each of eval/temperature", "EI 7.5 evaluation temperature sweep", EBB_AXIS_EVAL, EBB_F64_ELEMENT, 1, {K}, {"temperature"}, true},
+		[EBB_FIELD_TREE_DEPTH] = {"tree/depth_decile", "branches", "branched responses by the share of each that it took over", "EI 5.6 branch depth histogram", EBB_AXIS_STEP, EBB_F64_ELEMENT, 1, {EBB_DECILES}, {"tenth of the response"}, true},
 	};
 	/* clang-format on */
 	const bool absent[EBB_N_ARRAY_FIELDS] = {
 		[EBB_FIELD_SNAP_VALUE] = o->critic.model == EBB_CRITIC_NONE,
 		[EBB_FIELD_TEMPERATURE] = K == 0,
 		[EBB_FIELD_ACCURACY_AT] = K == 0,
+		[EBB_FIELD_TREE_DEPTH] = o->tree.sampler == EBB_TREE_OFF,
 	};
 
 	f->n_metrics = n_metrics;

@@ -28,6 +28,7 @@ enum ebb_array_field {
 	EBB_FIELD_SNAP_VALUE,     /* snapshot/value        (R, T)     with a critic alone         */
 	EBB_FIELD_TEMPERATURE, /* eval/temperature      (temperatures) with eval.temperatures alone */
 	EBB_FIELD_ACCURACY_AT, /* eval/accuracy_at_temperature (temperatures) alike            */
+	EBB_FIELD_TREE_DEPTH,  /* tree/depth_decile     (deciles)   with trees alone            */
 	EBB_N_ARRAY_FIELDS
 };
 

@@ -162,6 +162,8 @@ void ebb_grow_measure(struct ebb_trial *t, const struct ebb_store *s, struct ebb
 
 	if (!t->needs.trees || s->n == 0)
 		return;
+	for (int k = 0; k < EBB_DECILES; k++)
+		t->decile_depth[k] = 0;
 	for (int i = 0; i < s->n; i++) {
 		const struct ebb_paths p = paths_of(s, i, s->G);
 		struct ebb_tree_account a;
@@ -173,6 +175,11 @@ void ebb_grow_measure(struct ebb_trial *t, const struct ebb_store *s, struct ebb
 		consumed += a.consumed;
 		depth += a.depth;
 		prefill += s->question[i].n_prompt;
+		for (int g = (int)t->o->tree.b0; g < p.rows; g++) {
+			const int k = EBB_DECILES * p.shared[g] / p.length[g];
+
+			t->decile_depth[k < EBB_DECILES ? k : EBB_DECILES - 1]++;
+		}
 	}
 	if (ebb_lab_grows(t->o, t->o->tree.sampler))
 		prefill += later; /* logits after a node come from its last token, fed again */

@@ -21,7 +21,7 @@
  *   VALUES      the critic's values, before any update
  *   PREPARE     advantages
  *   SHIFT       logits of the probe states before and after the step's first update, which measure
- *               the entropy change that was predicted       (at evaluation cadence)
+ *               the entropy change that was predicted                (probe.cadence)
  *   UPDATE      epochs x mini-batches; CRITIC: a separate critic's, before the policy's; SELECT:
  *               tokens chosen by all of a mini-batch
  *   CLOSE       rows of the record, snapshot, controllers, next step
@@ -136,6 +136,7 @@ struct ebb_trial {
 	struct ebb_batch view;             /* of batch, from PREPARE on               */
 	double *position_entropy, *position_count; /* (T)                                   */
 	double *decile_entropy;                    /* (EBB_DECILES)                         */
+	double *decile_depth;                      /* branches, with trees (EBB_DECILES)    */
 	double *kl_old, *w_kl_old;      /* KL(old || new), covariance.penalty=full     (R, T) */
 	double *pool_logp, *pool_logit; /* of all rows of batch, covariance.scope      (R, T) */
 	double *logit;                  /* of the mini-batch's tokens                  (R, T) */

@@ -371,6 +371,8 @@ static void register_scratch(struct ebb_trial *t, int groups, int G, int P, int 
 		      sizeof *t->pool_logit);
 	ebb_arena_add(a, &t->logit, t->needs.logit ? pass : 0, sizeof *t->logit);
 	ebb_arena_add(a, &t->decile_entropy, EBB_DECILES, sizeof *t->decile_entropy);
+	ebb_arena_add(a, &t->decile_depth, t->needs.trees ? EBB_DECILES : 0,
+		      sizeof *t->decile_depth);
 	ebb_arena_add(a, &t->position_entropy, (size_t)T, sizeof *t->position_entropy);
 	ebb_arena_add(a, &t->position_count, (size_t)T, sizeof *t->position_count);
 	ebb_arena_add(a, &t->keep, (size_t)groups, sizeof *t->keep);

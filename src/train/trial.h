@@ -43,6 +43,7 @@ struct ebb_request {
 	struct ebb_optim_rule rule;
 	/* filled by the runner */
 	double grad_norm; /* UPDATE: before clipping; not finite: nothing was changed */
+	struct ebb_optim_stepped stepped; /* UPDATE                                   */
 	double seconds;   /* wall time of the request                                 */
 };
 

@@ -182,6 +182,8 @@ int ebb_stage_prepare(struct ebb_trial *t, struct ebb_err *err)
 	r->metric[EBB_M_INFO_SHARE] = p->info_share;
 	r->metric[EBB_M_ADV_MEAN] = p->adv_mean;
 	r->metric[EBB_M_ADV_STD] = p->adv_std;
+	r->metric[EBB_M_ADV_MIN] = p->adv_min;
+	r->metric[EBB_M_ADV_MAX] = p->adv_max;
 	r->metric[EBB_M_ADV_STD_RAW] = p->adv_std_raw;
 	r->metric[EBB_M_ADV_ZERO] = p->adv_zero_frac;
 	r->metric[EBB_M_CRITIC_EXPLAINED] = p->explained_variance;
@@ -444,9 +446,11 @@ static void set_ratios(double *m, const struct ebb_weigh_stats *w)
 {
 	m[EBB_M_PPO_KL] = w->ppo_kl;
 	m[EBB_M_PPO_KL_K3] = w->ppo_kl_k3;
+	m[EBB_M_LOGP_DRIFT] = w->drift_abs;
 	m[EBB_M_RATIO_MEAN] = w->ratio_mean;
 	m[EBB_M_RATIO_MAX] = w->ratio_max;
 	m[EBB_M_RATIO_MIN] = w->ratio_min;
+	m[EBB_M_RATIO_LOG_MAX] = w->log_ratio_abs_max;
 	m[EBB_M_RATIO_CLAMPED] = w->log_ratio_clamped;
 	m[EBB_M_LOGP_FLOORED] = w->logp_floored;
 }
@@ -478,6 +482,8 @@ int ebb_stage_updated(struct ebb_trial *t, struct ebb_err *err)
 	m[EBB_M_KL_LOSS] = w.kl_loss;
 	m[EBB_M_ENTROPY_LOSS] = w.entropy_loss;
 	m[EBB_M_GRAD_NORM] = t->request.grad_norm;
+	m[EBB_M_GRAD_CLIPPED] = t->request.stepped.clipped;
+	m[EBB_M_UPDATE_NORM] = t->request.stepped.moved;
 	m[EBB_M_INFO_LOSS] = w.info_loss;
 	if (t->o->entropy.form == EBB_FORM_MINIMISE && ebb_weighs_entropy(t->o))
 		m[EBB_M_EM_LOSS] = w.entropy_mean;
@@ -490,6 +496,7 @@ int ebb_stage_updated(struct ebb_trial *t, struct ebb_err *err)
 	m[EBB_M_CLIP_UP_PROB] = w.clip_high_prob;
 	m[EBB_M_TOKEN_KEPT] = w.token_kept;
 	m[EBB_M_TIS_MEAN] = w.tis_mean;
+	m[EBB_M_TIS_MAX] = w.tis_max;
 	m[EBB_M_TIS_ESS] = w.tis_ess;
 	m[EBB_M_COV_CANDIDATES] = w.cov_candidates;
 	m[EBB_M_COV_SELECTED] = w.cov_chosen_frac;
@@ -596,6 +603,7 @@ int ebb_stage_close(struct ebb_trial *t, struct ebb_err *err)
 	ebb_trial_set(t, EBB_FIELD_POSITION_ENTROPY, t->position_entropy);
 	ebb_trial_set(t, EBB_FIELD_POSITION_COUNT, t->position_count);
 	ebb_trial_set(t, EBB_FIELD_DECILE_ENTROPY, t->decile_entropy);
+	ebb_trial_set(t, EBB_FIELD_TREE_DEPTH, t->decile_depth);
 	rc = ebb_trial_row(t, EBB_AXIS_STEP, &t->reading, err);
 	if (t->o->kl.controller == EBB_KL_ADAPTIVE && t->needs.ref_logp)
 		t->kl_coef = ebb_kl_adapt(t->o, t->kl_coef, controlled_kl(&t->batch),

@@ -152,7 +152,8 @@ Test(unit, lines)
 		{ON_PAIRS, "loss", "L = mean_cr[ ln(1 + exp(-x_cr)) ]", ""},
 		{ON_PAIRS "preference.smoothing=0.1", "loss",
 		 "0.9 ln(1 + exp(-x_cr)) + 0.1 ln(1 + exp(x_cr))", ""},
-		{ON_PAIRS "preference.sft=1", "loss", "- 1 (1/n_c) sum_t logp_ct ]", ""},
+		{ON_PAIRS "preference.sft=1", "loss", "- mean_t logp_ct ]", ""},
+		{ON_PAIRS "preference.sft=2", "loss", "- 2 mean_t logp_ct ]", ""},
 		{ON_PAIRS, "score", "x_cr = S_c - S_r; S_i = 0.1 sum_t (logp_it - ref_it)",
 		 "EI 8.1 dpo"},
 		{ON_PAIRS "preference.method=cpl preference.lambda=0.5", "score",
@@ -161,7 +162,7 @@ Test(unit, lines)
 		 "ppl"},
 		{ON_REGRET "preference.norm=suffix_mean preference.suffix=include_current "
 			   "preference.c_ref=1 preference.label=dirac",
-		 "score", "0.1 mean_t [ logp_it - 1 ref_it - mean_{v >= t} (-logp_iv) ]", ""},
+		 "score", "0.1 mean_t [ logp_it - ref_it - mean_{v >= t} (-logp_iv) ]", ""},
 		{ON_PAIRS "preference.refresh=0", "pairs", "drawn by the base policy", "EI 8.4"},
 		{"reward.source=cluster", "reward", "r_i = p_i", "EI 6.3 freq"},
 		{"reward.source=cluster cluster.high=0.85", "clusters",
@@ -218,6 +219,39 @@ Test(unit, pairs_have_no_advantage_and_no_ratio)
 	for (int i = 0; i < page.n; i++)
 		cr_assert_str_eq(page.line[i].name, want[i]);
 	ebb_page_release(&page);
+}
+
+/* Without a policy term only what the other terms read is told. */
+Test(unit, no_policy_term_has_no_advantage)
+{
+	static const struct {
+		const char *settings, *lines, *loss;
+	} want[] = {
+		{"entropy.form=minimise entropy.coef=1", "loss, entropy, ", "L = sum_it e_it H_it"},
+		{"entropy.coef=0.5 entropy.aggregate=loss", "loss, weight, entropy, ",
+		 "L = -0.5 sum_it e_it H_it"},
+		{"kl.place=loss kl.coef=1", "loss, weight, kl, ", "L = sum_it w_it k_it"},
+		{"info.coef=0.5 info.grad=direct", "loss, information, ", "L = -0.5 mean_i u_i"},
+		{"entropy.form=times_advantage entropy.coef=1", "loss, reward, advantage, entropy, ",
+		 "L = -sum_it e_it A_it H_it"},
+		{"tis.kind=token-trunc kl.place=reward advantage.center=loo", "loss, ", "L = 0"},
+	};
+
+	for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+		char settings[128], lines[128] = "";
+		struct ebb_page page;
+
+		snprintf(settings, sizeof settings, "loss.policy=none %s", want[i].settings);
+		page = page_of(settings);
+		for (int k = 0; k < page.n; k++) {
+			strcat(lines, page.line[k].name);
+			strcat(lines, ", ");
+		}
+		cr_expect_str_eq(lines, want[i].lines, "%s: %s", settings, lines);
+		cr_expect_str_eq(page.line[0].text, want[i].loss, "%s: %s", settings,
+				 page.line[0].text);
+		ebb_page_release(&page);
+	}
 }
 
 /* Carried groups are older than the weights, so one update a step is off-policy all the same. */

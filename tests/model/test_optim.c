@@ -64,7 +64,7 @@ Test(optim, follows_the_rule_in_double)
 	struct rig rig;
 	size_t n;
 	double *w;
-	float *grad;
+	float *grad, *before;
 	int acted = 0;
 
 	cr_assert(rig_open(&rig, &shape[1].model, "auto", 2, 4));
@@ -72,19 +72,26 @@ Test(optim, follows_the_rule_in_double)
 	n = rig.layout.n_floats;
 	w = calloc(3 * n, sizeof *w);
 	grad = calloc(n, sizeof *grad);
+	before = calloc(n, sizeof *before);
 	for (size_t i = 0; i < n; i++)
 		w[i] = rig.w.flat[i];
 	for (int step = 1; step <= 20; step++) {
-		bool clipped;
-		double norm, should;
+		struct ebb_optim_stepped did;
+		double norm, should, moved = 0;
 
 		gradient_draw(&rig.layout, step, grad);
-		norm = ebb_optim_step(rig.e, &rig.w, &opt, grad, &rule, &clipped);
+		memcpy(before, rig.w.flat, n * sizeof *before);
+		norm = ebb_optim_step(rig.e, &rig.w, &opt, grad, &rule, &did);
 		should = update(&rig.layout, w, w + n, w + 2 * n, step, grad);
 		cr_assert_float_eq(norm, should, 1e-9 * should);
-		cr_assert_eq(clipped, should > rule.grad_clip);
+		cr_assert_eq(did.clipped, should > rule.grad_clip);
+		for (size_t i = 0; i < n; i++)
+			moved += ((double)rig.w.flat[i] - before[i]) *
+				 ((double)rig.w.flat[i] - before[i]);
+		cr_assert_float_eq(did.moved, sqrt(moved), 1e-6 * sqrt(moved),
+				   "%.9g, should be %.9g", did.moved, sqrt(moved));
 		cr_assert_eq(opt.t, step);
-		acted += clipped;
+		acted += did.clipped;
 		for (size_t i = 0; i < n; i++)
 			cr_assert_float_eq(rig.w.flat[i], w[i], 1e-5 * (0.1 + fabs(w[i])),
 					   "step %d, weight %zu: %.9g, should be %.9g", step, i,
@@ -93,6 +100,7 @@ Test(optim, follows_the_rule_in_double)
 	cr_assert_eq(acted, 10, "the limit must act on every other update, it acted on %d", acted);
 	free(w);
 	free(grad);
+	free(before);
 	ebb_optim_release(&opt);
 	rig_close(&rig);
 }
@@ -112,11 +120,11 @@ Test(optim, refuses_what_is_not_finite)
 	grad = calloc(n, sizeof *grad);
 	memcpy(before, rig.w.flat, n * sizeof *before);
 	for (int i = 0; i < 3; i++) {
-		bool clipped = true;
+		struct ebb_optim_stepped did = {true, 1};
 
 		grad[5] = bad[i];
-		cr_assert(!isfinite(ebb_optim_step(rig.e, &rig.w, &opt, grad, &rule, &clipped)));
-		cr_assert(!clipped);
+		cr_assert(!isfinite(ebb_optim_step(rig.e, &rig.w, &opt, grad, &rule, &did)));
+		cr_assert(!did.clipped && did.moved == 0);
 		cr_assert_eq(opt.t, 0);
 		cr_assert_arr_eq(before, rig.w.flat, n * sizeof *before);
 	}
@@ -136,7 +144,7 @@ Test(optim, limit_can_be_off)
 
 	for (int i = 0; i < 2; i++) {
 		struct ebb_optim_rule r = rule;
-		bool clipped = true;
+		struct ebb_optim_stepped did = {true, 0};
 
 		r.grad_clip = off[i];
 		cr_assert(rig_open(&rig[i], &shape[0].model, "auto", 1, 4));
@@ -144,8 +152,8 @@ Test(optim, limit_can_be_off)
 		if (grad == NULL)
 			grad = calloc(rig[i].layout.n_floats, sizeof *grad);
 		gradient_draw(&rig[i].layout, 1, grad);
-		ebb_optim_step(rig[i].e, &rig[i].w, &opt[i], grad, &r, &clipped);
-		cr_assert(!clipped);
+		ebb_optim_step(rig[i].e, &rig[i].w, &opt[i], grad, &r, &did);
+		cr_assert(!did.clipped);
 	}
 	cr_assert_arr_eq(rig[0].w.flat, rig[1].w.flat,
 			 rig[0].layout.n_floats * sizeof *rig[0].w.flat);
