@@ -147,6 +147,7 @@ Test(golden, all_different_answers)
 	cluster(&g, golden_get(golden_get(s, "inputs"), "all_different"), false);
 	ebb_cluster_measure(&o, g.G, g.empty, g.id, &m);
 	expect_near(m.entropy, golden_real(golden_get(want, "semantic_entropy")), ABS, REL, "SE");
+	expect_near(m.entropy, golden_real(golden_get(want, "log_G")), ABS, REL, "ln G");
 	cr_expect_eq(m.normalised, 1.0, "exactly, or an exclusive bound of 1 would let it pass");
 	cr_expect(m.high && !m.low);
 	ebb_cluster_reward(&o, g.G, g.empty, g.id, x);
