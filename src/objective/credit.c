@@ -131,3 +131,15 @@ void ebb_tree_once(const struct ebb_options *o, struct ebb_batch *b)
 	}
 	grove_release(&g);
 }
+
+int ebb_tree_hidden(const struct ebb_batch *b, int row)
+{
+	const unsigned char *mask = b->mask + (size_t)row * (size_t)b->T;
+	int n = 0;
+
+	if (!b->paths)
+		return 0;
+	while (n < b->length[row] && !mask[n])
+		n++;
+	return n;
+}

@@ -44,6 +44,6 @@ double ebb_entropy_weight(const struct ebb_options *o, const struct ebb_entropy_
 	if (o->gamma.normalise == EBB_GAMMA_SUM)
 		return 1.0 / (double)S;
 	for (int t = 1; t <= c->n[i]; t++)
-		sum += ebb_gamma_at(&r->gamma, t, c->n[i]);
+		sum += ebb_gamma_at(&r->gamma, c->hidden[i] + t, c->hidden[i] + c->n[i]);
 	return sum > 0.0 ? 1.0 / ((double)S * sum) : 0.0;
 }

@@ -13,7 +13,7 @@ void ebb_score_to_go(const struct ebb_entropy_rule *r, const struct ebb_batch *b
 {
 	const size_t at = (size_t)i * b->T;
 	double sum = 0.0;
-	int n = 0, ordinal, bad;
+	int n = ebb_tree_hidden(b, i), ordinal, bad;
 
 	for (int t = 0; t < b->T; t++)
 		n += b->mask[at + t] != 0;

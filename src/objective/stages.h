@@ -31,9 +31,14 @@ struct ebb_counts {
 	int rows, nonempty;          /* R of the mini-batch; rows with a token */
 	int live_groups;             /* groups with a token */
 	const int *n;                /* tokens of a row (rows) */
+	const int *hidden;           /* of the row's response, those before them that another row has:
+				      * ebb_tree_once (rows) */
 	const int *group;            /* group of a row (rows) */
 	const int64_t *group_tokens; /* N_g (n_groups) */
 };
+
+/* Tokens of a response whose shared beginning left the mask: gamma(t) counts them, too. */
+int ebb_tree_hidden(const struct ebb_batch *b, int row);
 
 /* S, the sequences of a sequence mean. loss */
 int ebb_aggregate_rows(const struct ebb_options *o, const struct ebb_counts *c);

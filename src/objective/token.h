@@ -326,6 +326,7 @@ EBB_HD double ebb_gamma_at(const struct ebb_gamma_rule *r, int ordinal, int leng
 
 struct ebb_response {
 	int T, n;                      /* columns; response tokens among them */
+	int hidden;                    /* response tokens before them that another response has */
 	const unsigned char *mask;     /*                                              (T) */
 	const double *logp, *old;      /* log p of current and old policy              (T) */
 	const double *ref;             /* of the reference; may be null                (T) */
@@ -386,7 +387,7 @@ EBB_HD void ebb_weigh_response(const struct ebb_weigh_rule *rule, const struct e
 	const int own = policy == EBB_RULE_POLICY_REINFORCE || policy == EBB_RULE_POLICY_CISPO;
 	const int whole = level == EBB_RULE_RATIO_SEQUENCE || level == EBB_RULE_RATIO_SEQUENCE_SUM;
 	double s = 1.0, chain = 0.0, share = 0.0;
-	int s_stopped = 0, ordinal = 0, floored, bad, t;
+	int s_stopped = 0, ordinal = in->hidden, floored, bad, t;
 
 	if (level != EBB_RULE_RATIO_TOKEN && in->n > 0) {
 		double x = 0.0;
@@ -436,7 +437,7 @@ EBB_HD void ebb_weigh_response(const struct ebb_weigh_rule *rule, const struct e
 		sums->drift_k1 -= x;
 		sums->drift_k3 += ebb_expm1(xc) - x;
 		sums->drift_abs += x < 0.0 ? -x : x;
-		ebb_sums_ratio(sums, ordinal == 1, rho, x);
+		ebb_sums_ratio(sums, ordinal == in->hidden + 1, rho, x);
 
 		/* policy term; A_policy: with what joins the advantage there alone */
 		A_policy = in->score ? A + in->score[t] : A;
@@ -532,7 +533,8 @@ EBB_HD void ebb_weigh_response(const struct ebb_weigh_rule *rule, const struct e
 			sums->entropy_plain += in->entropy[t];
 		if (rule->entropy.coef > 0.0 && rule->entropy.direct) {
 			const double w = in->w_entropy *
-					 ebb_gamma_at(&rule->entropy.gamma, ordinal, in->n) *
+					 ebb_gamma_at(&rule->entropy.gamma, ordinal,
+						      in->n + in->hidden) *
 					 ebb_entropy_sign(rule->entropy.form, A);
 
 			sums->entropy += w * in->entropy[t];

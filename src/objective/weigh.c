@@ -20,6 +20,7 @@ struct ebb_weigh_private {
 	int S;
 	double old_floored;
 	int *n, *group;           /* tokens and group of a row                (n) */
+	int *hidden;              /* tokens before them that another row has  (n) */
 	int64_t *group_tokens;    /*                                          (n_groups) */
 	double *w, *w_entropy;    /* weight of a row's tokens                 (n) */
 	double *w_policy;         /* the same in the policy term; w itself without a mask (n) */
@@ -181,6 +182,7 @@ static int reserve(struct ebb_minibatch *mb, struct ebb_err *err)
 		return EBB_ENOMEM;
 	ebb_arena_add(&p->arena, &p->n, (size_t)n, sizeof *p->n);
 	ebb_arena_add(&p->arena, &p->group, (size_t)n, sizeof *p->group);
+	ebb_arena_add(&p->arena, &p->hidden, (size_t)n, sizeof *p->hidden);
 	ebb_arena_add(&p->arena, &p->group_tokens, (size_t)groups, sizeof *p->group_tokens);
 	ebb_arena_add(&p->arena, &p->w, (size_t)n, sizeof *p->w);
 	ebb_arena_add(&p->arena, &p->w_entropy, (size_t)n, sizeof *p->w_entropy);
@@ -224,8 +226,11 @@ static void count(struct ebb_weigh_private *p, const struct ebb_minibatch *mb)
 	const double floor = p->rule.ratio.floor;
 	struct ebb_counts *c = &p->counts;
 
-	*c = (struct ebb_counts){
-		.rows = mb->n, .n = p->n, .group = p->group, .group_tokens = p->group_tokens};
+	*c = (struct ebb_counts){.rows = mb->n,
+				 .n = p->n,
+				 .hidden = p->hidden,
+				 .group = p->group,
+				 .group_tokens = p->group_tokens};
 	p->old_floored = 0.0;
 	for (int g = 0; g < b->n_groups; g++)
 		p->group_tokens[g] = 0;
@@ -233,6 +238,7 @@ static void count(struct ebb_weigh_private *p, const struct ebb_minibatch *mb)
 		const size_t at = (size_t)mb->row[i] * b->T;
 
 		p->n[i] = 0;
+		p->hidden[i] = ebb_tree_hidden(b, mb->row[i]);
 		p->group[i] = b->group[mb->row[i]];
 		for (int t = 0; t < b->T; t++) {
 			int old_bad, roll_bad = 0;
@@ -470,6 +476,7 @@ void ebb_weigh_rows(void *minibatch, int first, int count)
 		const struct ebb_response in = {
 			.T = b->T,
 			.n = p->n[i],
+			.hidden = p->hidden[i],
 			.mask = b->mask + frozen,
 			.logp = mb->logp + now,
 			.old = b->old + frozen,

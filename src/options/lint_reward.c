@@ -90,20 +90,6 @@ bool ebb_rule_alpha_stuck(const struct ebb_options *o, struct ebb_look *l)
 		       "entropy.min");
 }
 
-bool ebb_rule_target_unreachable(const struct ebb_options *o, struct ebb_look *l)
-{
-	const double most = l->facts.vocabulary > 0 ? ebb_log((double)l->facts.vocabulary) : 0.0;
-
-	return l->facts.vocabulary > 0 && o->entropy.target > most &&
-	       (o->entropy.control == EBB_CONTROL_BANG_BANG ||
-		o->entropy.control == EBB_CONTROL_DUAL) &&
-	       ebb_say(l,
-		       "entropy.target=%g is above ln %d = %.3g nats, the entropy of a uniform "
-		       "policy: "
-		       "alpha can only rise; take a lower one",
-		       o->entropy.target, l->facts.vocabulary, most);
-}
-
 bool ebb_rule_gamma_off(const struct ebb_options *o, struct ebb_look *l)
 {
 	return !ebb_weighs_entropy(o) &&

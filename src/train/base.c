@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/near.h"
+#include "base/real.h"
 #include "record/tensors.h"
 #include "train/pretrain.h"
 
@@ -146,6 +147,21 @@ static int base_make(struct ebb_lab *lab, const char *base_dir, const char *path
 	return rc;
 }
 
+/* EI 1.4: no policy reaches it, and alpha would rise for ever. */
+static int check_target(const struct ebb_options *o, int V, struct ebb_err *err)
+{
+	const double most = ebb_log((double)V);
+
+	if ((o->entropy.control != EBB_CONTROL_BANG_BANG &&
+	     o->entropy.control != EBB_CONTROL_DUAL) ||
+	    !(o->entropy.target > most))
+		return 0;
+	return ebb_err_set(err, EBB_EINVAL,
+			   "entropy.target=%g is above ln %d = %.3g nats, the entropy of a uniform "
+			   "policy over the tokens of task.name=%s: lower it",
+			   o->entropy.target, V, most, o->task.name);
+}
+
 int ebb_lab_check(const struct ebb_options *o, struct ebb_err *err)
 {
 	const struct ebb_task *task = ebb_task_find(o->task.name);
@@ -170,7 +186,9 @@ int ebb_lab_check(const struct ebb_options *o, struct ebb_err *err)
 			"the answers of task.name=%s are whole responses and nothing would "
 			"come before them: take info.condition=q_and_r",
 			o->task.name);
-	rc = ebb_data_check(o, err);
+	rc = check_target(o, task->vocabulary, err);
+	if (rc == 0)
+		rc = ebb_data_check(o, err);
 	if (rc < 0)
 		return rc;
 	if (ebb_branch_parse(o->pretrain.from, &branch)) {

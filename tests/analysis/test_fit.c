@@ -76,6 +76,9 @@ Test(fit, golden_rh_fit)
 	golden("early b", law.early_b, number(early, "b"));
 	golden("early ceiling", law.early_ceiling, number(early, "ceiling"));
 	golden("early se_ceiling", law.early_se_ceiling, number(early, "se_ceiling"));
+	cr_assert_eq(numbers(json_object_get(early, "predictions"), x), n - n_early);
+	for (int i = n_early; i < n; i++)
+		golden("prediction", law.early_b - law.early_a * exp(H[i]), x[i - n_early]);
 	golden("early rmse", law.early_rmse, number(early, "rmse_all_predicted"));
 	golden("early last", law.early_last, number(early, "final_abs_err"));
 	golden("early excess", law.early_excess, R[n - 1] - number(early, "ceiling"));
@@ -202,6 +205,9 @@ Test(fit, golden_run_metrics)
 	for (int k = 0; k < 2; k++) {
 		n = numbers(json_object_get(json_object_get(run, "inputs"), name[k][0]), y);
 		want = json_object_get(json_object_get(run, "expected"), name[k][1]);
+		cr_assert_eq(number(json_object_get(run, "params"), "index_one_twelfth") * 12,
+			     n - 1);
+		cr_assert_eq(number(json_object_get(run, "params"), "index_one_third") * 3, n - 1);
 		golden(name[k][1], ebb_change_realised(x, y, n, 1.0 / 12),
 		       json_number_value(json_array_get(want, 0)));
 		golden(name[k][1], ebb_change_realised(x, y, n, 1.0 / 3),

@@ -206,12 +206,40 @@ static json_t *as_cases(json_t *file)
 	return whole;
 }
 
+/* A loss that is linear in the entropies: the coefficients times them are its entropy term, and each
+ * is the same multiple of the response's advantage (null: 1), 0 outside the mask. */
+static void expect_entropy_term(json_t *got, json_t *A, json_t *H, json_t *mask)
+{
+	json_t *row, *cell, *e = json_object_get(got, "dentropy");
+	double sum = 0.0, unit = 0.0;
+	size_t i, t;
+
+	cr_assert_eq(json_array_size(e), json_array_size(mask));
+	json_array_foreach(mask, i, row) json_array_foreach(row, t, cell)
+	{
+		const double x = json_number_value(json_array_get(json_array_get(e, i), t));
+		const double a = A ? json_number_value(json_array_get(A, i)) : 1.0;
+
+		if (json_number_value(cell) == 0.0) {
+			cr_expect_eq(x, 0.0, "padding [%zu][%zu]", i, t);
+			continue;
+		}
+		if (unit == 0.0)
+			unit = x / a;
+		cr_expect(is_near(x, unit * a), "[%zu][%zu]", i, t);
+		sum += x * json_number_value(json_array_get(json_array_get(H, i), t));
+	}
+	cr_expect(unit != 0.0 && is_near(json_number_value(json_object_get(
+						 json_object_get(got, "metrics"), "entropy_loss")),
+					 sum));
+}
+
 Test(golden, oracle_reproduces_the_token_losses)
 {
 	const char *root = getenv("EBB_SOURCE_ROOT");
 	char *name = ebb_path_join(root ? root : ".", "tests/golden/entropy-and-information.json");
 	json_error_t e;
-	json_t *file = json_load_file(name, 0, &e), *whole, *out, *sections, *got, *want;
+	json_t *file = json_load_file(name, 0, &e), *whole, *out, *sections, *got, *want, *whole_em;
 	char *text, *from;
 	size_t n = 0;
 
@@ -250,11 +278,22 @@ Test(golden, oracle_reproduces_the_token_losses)
 	cr_expect(is_near(json_number_value(json_object_get(got, "loss")),
 			  json_number_value(json_object_get(want, "loss"))),
 		  "ibro");
+	expect_entropy_term(
+		got, json_object_get(json_object_get(file, "shared_batch"), "seq_adv"),
+		json_object_get(
+			json_object_get(json_object_get(sections, "entropy_bonus"), "expected"),
+			"H"),
+		json_object_get(json_object_get(file, "shared_batch"), "mask"));
 	got = json_array_get(json_object_get(out, "cases"), n++);
 	want = json_object_get(json_object_get(sections, "em_loss"), "expected");
 	cr_expect(is_near(json_number_value(json_object_get(got, "loss")),
 			  json_number_value(json_object_get(want, "loss_aligned"))),
 		  "em: %g", json_number_value(json_object_get(got, "loss")));
+	whole_em = json_pack("[[i,i,i,i,i,i]]", 0, 1, 1, 1, 1, 0);
+	want = json_pack("[O]", json_object_get(want, "H"));
+	expect_entropy_term(got, NULL, want, whole_em);
+	json_decref(want);
+	json_decref(whole_em);
 	cr_expect_eq(json_array_size(json_object_get(out, "cases")), n);
 	unlink(path);
 	free(text);

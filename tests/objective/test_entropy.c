@@ -2,6 +2,7 @@
  * function, and when it counts as exploded or collapsed. */
 #include <criterion/criterion.h>
 #include <math.h>
+#include <string.h>
 #include "objective/guard.h"
 #include "objective/shift.h"
 #include "support.h"
@@ -20,27 +21,47 @@ Test(golden, cov_exact)
 {
 	json_t *file = golden_load("entropy-and-information.json"), *j = section(file, "cov_exact");
 	json_t *steps = golden_get(golden_get(j, "expected"), "steps"), *row;
-	double z[4], last = 0.0;
+	json_t *want = golden_get(j, "expected");
+	double z[4], A[4], eta[4], p[4], logp[4], last = 0.0, mean = 0.0;
 	const char *rule = "";
 	struct head before;
 	size_t i;
 
 	golden_vector(golden_get(golden_get(j, "inputs"), "logits"), 4, z);
+	golden_vector(golden_get(golden_get(j, "inputs"), "advantage"), 4, A);
+	golden_vector(golden_get(golden_get(j, "params"), "eta"), 4, eta);
+	golden_vector(golden_get(want, "p"), 4, p);
+	golden_vector(golden_get(want, "logp"), 4, logp);
 	head_forward(&before, z, 4, 1.0);
+	for (int a = 0; a < 4; a++) {
+		expect_near(before.p[a], p[a], ABS, REL, "p %d", a);
+		expect_near(before.log_p[a], logp[a], ABS, REL, "log p %d", a);
+		mean += before.p[a] * A[a];
+	}
+	expect_near(before.H, golden_real(golden_get(want, "H0")), ABS, REL, "H");
+	expect_near(mean, golden_real(golden_get(want, "A_mean")), ABS, REL, "mean advantage");
 	json_array_foreach(steps, i, row)
 	{
+		const bool natural = strcmp(json_string_value(golden_get(row, "rule")), "npg") == 0;
+		const char *cov = natural ? "cov_logp_A" : "cov_logp_pA_centred";
 		double dz[4], to[4], variance, predicted, actual, error;
 		struct head after;
 
+		cr_expect_eq(golden_real(golden_get(row, "eta")), eta[i % 4]);
 		golden_vector(golden_get(row, "dz"), 4, dz);
-		for (int a = 0; a < 4; a++)
+		for (int a = 0; a < 4; a++) {
+			expect_near(dz[a], eta[i % 4] * (natural ? A[a] : p[a] * (A[a] - mean)),
+				    ABS, REL, "step %zu, logit %d", i, a);
 			to[a] = z[a] + dz[a];
+		}
 		head_forward(&after, to, 4, 1.0);
 		predicted = ebb_shift_predict(before.log_p, dz, 4, &variance);
 		actual = after.H - before.H;
 		error = fabs(predicted - actual) / fabs(actual);
 		expect_near(predicted, golden_real(golden_get(row, "predicted_dH")), ABS, REL,
 			    "predicted %zu", i);
+		expect_near(predicted, -eta[i % 4] * golden_real(golden_get(want, cov)), ABS, REL,
+			    "covariance %zu", i);
 		expect_near(actual, golden_real(golden_get(row, "actual_dH")), ABS, REL,
 			    "actual %zu", i);
 		expect_near(error, golden_real(golden_get(row, "rel_err")), 1e-10, 1e-7,
@@ -93,6 +114,23 @@ Test(unit, shift)
 
 /* ---- the score function, EI 4.5 ---- */
 
+/* What the gradients are of. */
+static void check_value(json_t *want, const struct head *h1, const struct head *h2,
+			const double *gamma)
+{
+	double p1[3], H2[3], J = gamma[0] * h1->H;
+
+	golden_vector(golden_get(want, "p1"), 3, p1);
+	golden_vector(golden_get(want, "H2"), 3, H2);
+	expect_near(h1->H, golden_real(golden_get(want, "H1")), ABS, REL, "H1");
+	for (int a = 0; a < 3; a++) {
+		expect_near(h1->p[a], p1[a], ABS, REL, "p1 %d", a);
+		expect_near(h2[a].H, H2[a], ABS, REL, "H2 %d", a);
+		J += gamma[1] * h1->p[a] * h2[a].H;
+	}
+	expect_near(J, golden_real(golden_get(want, "J")), ABS, REL, "J");
+}
+
 /*
  * Two tokens over three, every response once: weighed rows times their probability sum to the exact
  * gradient, whatever the baseline, because the mean of grad log p is 0 at every prefix.
@@ -102,13 +140,14 @@ Test(golden, gipo_tree_gradient)
 	json_t *file = golden_load("entropy-and-information.json");
 	json_t *j = section(file, "gipo_tree_gradient"), *in = golden_get(j, "inputs");
 	json_t *want = golden_get(j, "expected");
-	double z1[3], z2[9], gamma[2], direct[3], total[3], dz2[9];
+	double z1[3], z2[9], gamma[2], direct[3], total[3], score[3], dz2[9], part[3];
 
 	golden_vector(golden_get(in, "z1"), 3, z1);
 	golden_matrix(golden_get(in, "z2"), 3, 3, z2);
 	golden_vector(golden_get(in, "gamma"), 2, gamma);
 	golden_vector(golden_get(want, "direct_dz1"), 3, direct);
 	golden_vector(golden_get(want, "total_dz1"), 3, total);
+	golden_vector(golden_get(want, "score_dz1"), 3, score);
 	golden_matrix(golden_get(want, "dz2"), 3, 3, dz2);
 	for (int grad = 0; grad <= EBB_GRAD_SCORE_ONLY; grad++) {
 		double first[3] = {0}, second[9] = {0};
@@ -138,6 +177,8 @@ Test(golden, gipo_tree_gradient)
 				k.entropy[2 * i + t] = k.drawn_entropy[2 * i + t] = h[t]->H;
 			}
 		}
+		if (grad == EBB_GRAD_DIRECT)
+			check_value(want, &h1, h2, gamma);
 		bench_weigh(&k, 0);
 		for (int i = 0; i < 9; i++) {
 			const double p = h1.p[i / 3] * h2[i / 3].p[i % 3] * 9.0 / 0.7;
@@ -154,6 +195,9 @@ Test(golden, gipo_tree_gradient)
 		for (int v = 0; v < 3; v++)
 			expect_near(first[v], grad == EBB_GRAD_DIRECT ? direct[v] : total[v], ABS,
 				    REL, "entropy.grad %d, first token, %d", grad, v);
+		for (int v = 0; v < 3 && grad == EBB_GRAD_DIRECT_PLUS_SCORE; v++)
+			expect_near(first[v] - part[v], score[v], ABS, REL, "score part, %d", v);
+		memcpy(part, first, sizeof part);
 		for (int v = 0; v < 9; v++)
 			expect_near(second[v], dz2[v], ABS, REL,
 				    "entropy.grad %d, second token, %d", grad, v);

@@ -38,9 +38,11 @@ static void run_case(json_t *file, json_t *c)
 				 json_string_value(golden_get(c, "dataset")));
 	json_t *expect = golden_get(c, "expect"), *value, *dentropy;
 	const char *name = name_of(c), *key;
+	double whole, *w;
 	struct bench k;
 
 	golden_dataset(&k, set);
+	w = ebb_xcalloc((size_t)k.R * k.T, sizeof *w);
 	golden_config(&k.o, golden_get(c, "config"));
 	golden_matrix(golden_get(c, "advantage"), k.R, k.T, k.A);
 	for (int i = 0; i < k.R * k.T; i++)
@@ -63,6 +65,15 @@ static void run_case(json_t *file, json_t *c)
 		cr_expect(golden_metric(&k.s, key, &got), "unknown metric '%s'", key);
 		expect_near(got, golden_real(value), ABS, REL, "%s %s", name, key);
 	}
+	whole = k.s.loss;
+	memcpy(w, k.w_logp, (size_t)k.R * k.T * sizeof *w);
+	for (int cut = 1; cut < k.R; cut++) { /* micro-batches: the same bits */
+		bench_weigh(&k, cut);
+		cr_expect_eq(k.s.loss, whole, "%s, rows by %d", name, cut);
+		cr_expect_arr_eq(k.w_logp, w, (size_t)k.R * k.T * sizeof *w, "%s, rows by %d", name,
+				 cut);
+	}
+	free(w);
 	bench_release(&k);
 }
 
@@ -305,7 +316,7 @@ Test(golden, kl_categorical)
 	json_t *file = golden_load("policy-gradient.json"), *j = golden_get(file, "kl_categorical");
 	json_t *off = golden_get(j, "off_policy");
 	const char *const names[] = {"k1", "k2", "k3"};
-	double z[4], zr[4], b[4], reverse = 0.0;
+	double z[4], zr[4], b[4], reverse = 0.0, forward = 0.0;
 	struct head p, q;
 
 	golden_vector(golden_get(j, "logits"), 4, z);
@@ -313,9 +324,14 @@ Test(golden, kl_categorical)
 	golden_vector(golden_get(off, "behaviour"), 4, b);
 	head_forward(&p, z, 4, 1.0);
 	head_forward(&q, zr, 4, 1.0);
-	for (int a = 0; a < 4; a++)
+	expect_vector(p.p, golden_get(j, "p"), 4, "p");
+	expect_vector(q.p, golden_get(j, "q"), 4, "q");
+	for (int a = 0; a < 4; a++) {
 		reverse += p.p[a] * (p.log_p[a] - q.log_p[a]);
+		forward += q.p[a] * (q.log_p[a] - p.log_p[a]);
+	}
 	expect_near(reverse, golden_real(golden_get(j, "kl_reverse")), ABS, REL, "exact KL");
+	expect_near(forward, golden_real(golden_get(j, "kl_forward")), ABS, REL, "the other way");
 	for (int e = EBB_KL_K1; e <= EBB_KL_K3; e++) {
 		double mean = 0.0, square = 0.0, loss[4] = {0}, reward[4] = {0}, far[4] = {0};
 		json_t *other;
@@ -344,6 +360,9 @@ Test(golden, kl_categorical)
 			    "var %s", names[e]);
 		expect_vector(loss, golden_get(golden_get(j, "expected_grad_as_loss"), names[e]), 4,
 			      "gradient in the loss");
+		if (e == EBB_KL_K3)
+			expect_vector(loss, golden_get(j, "grad_kl_forward"), 4,
+				      "k3 in the loss goes the other way");
 		expect_vector(reward,
 			      golden_get(golden_get(j, "expected_grad_in_reward"), names[e]), 4,
 			      "gradient in the reward");
@@ -452,20 +471,33 @@ Test(golden, small_tables)
 						 golden_real(golden_get(e, "factor")),
 						 (int)golden_real(golden_get(e, "length"))),
 			    golden_real(golden_get(e, "penalty")), ABS, REL, "penalty %zu", i);
-	json_array_foreach(golden_get(file, "degenerate_probability"), i, e) expect_near(
-		ebb_degenerate_probability(golden_real(golden_get(e, "p")),
-					   (int)golden_real(golden_get(e, "G"))),
-		golden_real(golden_get(e, "degenerate")), ABS, REL, "degenerate %zu", i);
+	json_array_foreach(golden_get(file, "degenerate_probability"), i, e)
+	{
+		const double p = golden_real(golden_get(e, "p"));
+		const int G = (int)golden_real(golden_get(e, "G"));
+
+		expect_near(ebb_degenerate_probability(p, G),
+			    golden_real(golden_get(e, "degenerate")), ABS, REL, "degenerate %zu",
+			    i);
+		expect_near(ebb_power(p, G), golden_real(golden_get(e, "all_correct")), ABS, REL,
+			    "all correct %zu", i);
+		expect_near(ebb_power(1.0 - p, G), golden_real(golden_get(e, "all_wrong")), ABS,
+			    REL, "all wrong %zu", i);
+	}
 	options_default(&o);
 	o.kl.controller = EBB_KL_ADAPTIVE;
 	json_array_foreach(golden_get(file, "adaptive_kl"), i, e)
 	{
+		const double before = coef;
+
 		o.kl.target = golden_real(golden_get(e, "target"));
 		o.kl.horizon = golden_real(golden_get(e, "horizon"));
 		coef = ebb_kl_adapt(&o, coef, golden_real(golden_get(e, "kl")),
 				    (int)golden_real(golden_get(e, "n")));
 		expect_near(coef, golden_real(golden_get(e, "beta_after")), ABS, REL, "coef %zu",
 			    i);
+		expect_near(coef / before, golden_real(golden_get(e, "multiplier")), ABS, REL,
+			    "multiplier %zu", i);
 	}
 	o.kl.controller = EBB_KL_FIXED;
 	cr_expect_eq(ebb_kl_adapt(&o, 0.3, 100.0, 512), 0.3);

@@ -199,7 +199,10 @@ Test(golden, entropy_control)
 		alpha = ebb_alpha_adapt(&o, alpha, now);
 		expect_near(alpha, golden_real(golden_get(row, "coef")), ABS, REL, "coef %zu", i);
 		expect_near(ebb_alpha_at(&o, alpha, now, (int64_t)i + 1),
-			    golden_real(golden_get(row, "effective_next")), ABS, REL, "next %zu", i);
+			    golden_real(golden_get(row, "effective_next")), ABS, REL, "next %zu",
+			    i);
+		cr_expect_eq(ebb_alpha_at(&o, alpha, now, (int64_t)i + 1) > 0.0,
+			     golden_real(golden_get(row, "enabled")) != 0.0, "enabled %zu", i);
 	}
 
 	o.entropy.control = EBB_CONTROL_DUAL;
@@ -213,8 +216,8 @@ Test(golden, entropy_control)
 		double now = golden_real(json_array_get(h, i));
 
 		alpha = ebb_alpha_adapt(&o, alpha, now);
-		expect_near(alpha, golden_real(json_array_get(golden_get(want, "dual_log"), i)), ABS,
-			    REL, "dual %zu", i);
+		expect_near(alpha, golden_real(json_array_get(golden_get(want, "dual_log"), i)),
+			    ABS, REL, "dual %zu", i);
 		cr_expect_eq(ebb_alpha_at(&o, alpha, now, (int64_t)i + 1), alpha);
 	}
 	cr_expect_eq(ebb_alpha_adapt(&o, alpha, NAN), alpha, "a step without tokens says nothing");
@@ -331,7 +334,8 @@ Test(golden, information_reward)
 	json_t *want = golden_get(j, "expected");
 	const char *const names[] = {
 		"mean", "sum", "prob", "geo_prob", "pointwise_gain_sum", "pointwise_gain_mean"};
-	double token[3], z[12], zb[12], logp[3], prior[3];
+	const double beta = golden_real(golden_get(golden_get(j, "params"), "beta"));
+	double token[3], z[12], zb[12], logp[3], prior[3], w[3];
 	struct ebb_options o;
 
 	options_default(&o);
@@ -346,6 +350,14 @@ Test(golden, information_reward)
 		head_forward(&h, zb + 4 * i, 4, 1.0);
 		prior[i] = h.log_p[(int)token[i]];
 	}
+	golden_vector(golden_get(want, "token_logp"), 3, w);
+	for (int i = 0; i < 3; i++)
+		expect_near(logp[i], w[i], ABS, REL, "log-probability of token %d", i);
+	expect_near(prior[0] + prior[1] + prior[2], golden_real(golden_get(want, "baseline_sum")),
+		    ABS, REL, "without the chain");
+	o.info.norm = EBB_INFO_MEAN;
+	expect_near(beta * ebb_info_reward(&o, logp, prior, 3),
+		    golden_real(golden_get(want, "reward_mean")), ABS, REL, "beta rho");
 	for (int n = 0; n < 6; n++) {
 		o.info.norm = (enum ebb_info_norm)n;
 		expect_near(ebb_info_reward(&o, logp, prior, 3),

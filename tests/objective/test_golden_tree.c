@@ -207,29 +207,39 @@ static void check_advantage(struct golden_tree *g, double lambda, const char *pa
 Test(golden, tree_advantages)
 {
 	struct golden_tree g;
-	double local[ROWS * LONG];
+	double local[ROWS * LONG], centre[ROWS], spread[ROWS];
 	bool counted[ROWS];
-	json_t *want;
+	json_t *want, *params;
+	struct ebb_component c = {.baseline = centre, .divisor = spread};
 
 	golden_tree_init(&g);
 	want = golden_get(g.expected, "advantage_geo_prob");
+	params = golden_get(g.section, "params");
+	c.value = g.reward;
 	g.k.o.tree.sampler = EBB_TREE_IB;
 	g.k.o.advantage.center = EBB_CENTER_TREE;
+	g.k.o.advantage.std_ddof = (int64_t)golden_real(golden_get(params, "std_ddof"));
+	g.k.o.ib.beta = golden_real(golden_get(params, "beta"));
 	g.k.o.advantage.std_eps = 0; /* the file has none */
 	check_advantage(&g, 0, "A_GL");
-	check_advantage(&g, 0.1, "A");
+	check_advantage(&g, golden_real(golden_get(params, "lambda")), "A");
 	g.k.o.ib.ref = EBB_IB_OLD;
-	check_advantage(&g, 0.1, "A");
+	check_advantage(&g, golden_real(golden_get(params, "lambda")), "A");
 	memset(counted, 1, sizeof counted);
 	ebb_tree_local(&g.k.o, &g.k.b, counted, local);
-	for (int i = 0; i < ROWS; i++) {
-		char id[8];
+	for (int i = 0; i < ROWS; i++)
+		for (int s = 0, t = 0; s < 2; s++) {
+			char id[8];
 
-		snprintf(id, sizeof id, "%d", path[i][1]);
-		expect_near(local[i * LONG + g.length[i] - 1],
-			    golden_real(golden_get(golden_get(want, id), "A_IB")), ABS, REL,
-			    "A_IB of %s", id);
-	}
+			t += (int)node_real(&g, path[i][s], "len");
+			snprintf(id, sizeof id, "%d", path[i][s]);
+			expect_near(local[i * LONG + t - 1],
+				    golden_real(golden_get(golden_get(want, id), "A_IB")), ABS, REL,
+				    "A_IB of %s", id);
+		}
+	ebb_component_fill(&g.k.o, &g.k.b, counted, NULL, &c);
+	expect_near(c.divisor[0], golden_real(golden_get(g.expected, "reward_std")), ABS, REL,
+		    "std of the leaves");
 	golden_tree_release(&g);
 }
 

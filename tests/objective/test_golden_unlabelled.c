@@ -2,6 +2,7 @@
  * choice of prompts, skewness of logits, against tests/golden/entropy-and-information.json. */
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "objective/cluster.h"
@@ -104,6 +105,17 @@ Test(golden, clusters_of_answers)
 			    REL, "SE / ln G");
 		expect_near(m.largest, golden_real(golden_get(e, "max_prob")), ABS, REL, "max p");
 		cr_expect_eq(m.clusters, (int)json_object_size(golden_get(e, "cluster_prob")));
+		for (int c = 0; c < m.clusters; c++) {
+			double n = 0.0;
+			char key[16];
+
+			for (int i = 0; i < g.G; i++)
+				n += g.id[i] == c;
+			snprintf(key, sizeof key, "%d", c);
+			expect_near(n / g.G,
+				    golden_real(golden_get(golden_get(e, "cluster_prob"), key)),
+				    ABS, REL, "share of cluster %d", c);
+		}
 		cr_expect_eq(m.empty, 2);
 		for (size_t r = 0; r < 3; r++) {
 			o.cluster.reward = rule[r].kind;
@@ -135,6 +147,7 @@ Test(golden, all_different_answers)
 	cluster(&g, golden_get(golden_get(s, "inputs"), "all_different"), false);
 	ebb_cluster_measure(&o, g.G, g.empty, g.id, &m);
 	expect_near(m.entropy, golden_real(golden_get(want, "semantic_entropy")), ABS, REL, "SE");
+	expect_near(m.entropy, golden_real(golden_get(want, "log_G")), ABS, REL, "ln G");
 	cr_expect_eq(m.normalised, 1.0, "exactly, or an exclusive bound of 1 would let it pass");
 	cr_expect(m.high && !m.low);
 	ebb_cluster_reward(&o, g.G, g.empty, g.id, x);
@@ -333,13 +346,15 @@ Test(golden, choice_of_prompts)
 	json_t *s = section(file, "em_selection"), *want = golden_get(s, "expected");
 	const int k = (int)golden_real(golden_get(golden_get(s, "inputs"), "k"));
 	static const int ties[6] = {2, 8, 6, 4, 0, 2};
-	double u[4], var[4];
+	double u[4], var[4], rate[4];
 	int n[4], chosen[6];
 
 	golden_vector(golden_get(golden_get(s, "inputs"), "successes"), 4, u);
 	golden_vector(golden_get(want, "var"), 4, var);
+	golden_vector(golden_get(want, "rate"), 4, rate);
 	for (int i = 0; i < 4; i++) {
 		n[i] = (int)u[i];
+		cr_expect_eq((double)n[i] / k, rate[i]);
 		expect_near(ebb_pass_variance(n[i], k), var[i], ABS, REL, "variance %d", i);
 	}
 	ebb_pass_select(n, 4, k, 1, chosen);
@@ -355,6 +370,20 @@ Test(golden, choice_of_prompts)
 
 /* ---- skewness ---- */
 
+/* Mean, spread and skewness of a pool; tolerance of single precision where it says so. */
+static void expect_moments(const struct ebb_skew_pool *p, json_t *want, bool single,
+			   const char *what)
+{
+	const double abs = single ? 2e-6 : ABS, rel = single ? 2e-5 : REL, m = p->s1 / p->n;
+
+	cr_expect_eq(p->n, golden_real(golden_get(want, "n")), "%s", what);
+	expect_near(p->pivot + m, golden_real(golden_get(want, "mean")), abs, rel, "%s mean", what);
+	expect_near(sqrt(p->s2 / p->n - m * m), golden_real(golden_get(want, "std")), abs, rel,
+		    "%s spread", what);
+	expect_near(ebb_skew(p), golden_real(golden_get(want, "skew")), abs, rel, "%s skewness",
+		    what);
+}
+
 Test(golden, skewness_of_logits)
 {
 	json_t *file = golden_load("entropy-and-information.json"),
@@ -363,7 +392,7 @@ Test(golden, skewness_of_logits)
 	const int k = (int)golden_real(golden_get(params, "k"));
 	const double tau = golden_real(golden_get(params, "temperature"));
 	struct ebb_skew_pool all = {0}, top = {0}, whole = {0};
-	double z[18], weighted[3];
+	double z[18], weighted[3], mean = 0.0;
 	float f[18];
 	double work[6];
 
@@ -373,28 +402,24 @@ Test(golden, skewness_of_logits)
 		f[i] = (float)z[i];
 		ebb_skew_add(&all, z[i], 1.0);
 	}
-	expect_near(ebb_skew(&all), golden_real(golden_get(golden_get(want, "pooled"), "skew")),
-		    ABS, REL, "pooled");
+	expect_moments(&all, golden_get(want, "pooled"), false, "pooled");
 	for (int i = 0; i < 3; i++) {
 		struct ebb_skew_pool one = {0};
 
 		for (int v = 0; v < 6; v++)
 			ebb_skew_add(&one, z[6 * i + v], 1.0);
-		expect_near(ebb_skew(&one),
-			    golden_real(golden_get(
-				    json_array_get(golden_get(want, "per_position"), (size_t)i),
-				    "skew")),
-			    ABS, REL, "position %d", i);
+		expect_moments(&one, json_array_get(golden_get(want, "per_position"), (size_t)i),
+			       false, "one position");
+		mean += ebb_skew(&one) / 3;
 		/* logits come in single precision */
-		expect_near(ebb_skew_weighted(f + 6 * i, 6, work), weighted[i], 2e-6, 2e-5, "weighted %d",
-			    i);
+		expect_near(ebb_skew_weighted(f + 6 * i, 6, work), weighted[i], 2e-6, 2e-5,
+			    "weighted %d", i);
 		ebb_skew_reference(&top, f + 6 * i, 6, k, tau, work);
 		ebb_skew_reference(&whole, f + 6 * i, 6, 50, tau, work);
 	}
-	cr_expect_eq(top.n, golden_real(golden_get(golden_get(want, "topk_scaled"), "n")));
-	expect_near(ebb_skew(&top),
-		    golden_real(golden_get(golden_get(want, "topk_scaled"), "skew")), 2e-6, 2e-5,
-		    "reference");
+	expect_near(mean, golden_real(golden_get(want, "per_position_mean_skew")), ABS, REL,
+		    "mean over positions");
+	expect_moments(&top, golden_get(want, "topk_scaled"), true, "reference");
 	expect_near(ebb_skew(&whole), ebb_skew(&all), 2e-6, 2e-5, "no scale, and nothing left out");
 	json_decref(file);
 }
@@ -406,11 +431,13 @@ Test(unit, largest_probability_and_candidates)
 	double work[5];
 	int n;
 
-	expect_near(ebb_largest_probability(z, 5, 1.0, 0.01, &n, work), e2 / sum, ABS, REL, "max p");
+	expect_near(ebb_largest_probability(z, 5, 1.0, 0.01, &n, work), e2 / sum, ABS, REL,
+		    "max p");
 	cr_expect_eq(n, 3, "%g is no candidate", e3 / sum);
 	ebb_largest_probability(z, 5, 100.0, 0.01, &n, work);
 	cr_expect_eq(n, 5);
-	cr_expect(isnan(ebb_skew_weighted((const float[]){1, 1, 1}, 3, work)), "no spread, no skewness");
+	cr_expect(isnan(ebb_skew_weighted((const float[]){1, 1, 1}, 3, work)),
+		  "no spread, no skewness");
 }
 
 /* ---- the answer as a term of the loss ---- */

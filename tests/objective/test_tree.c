@@ -341,6 +341,49 @@ Test(tree, shared_tokens_count_once)
 	bench_release(&b.k);
 }
 
+/* A step that is another row's leaves the loss, not the response: gamma(t) goes on where it branches. */
+Test(tree, gamma_counts_the_tokens_that_are_shared)
+{
+	struct ebb_entropy_rule rule;
+	double to_go[LONG];
+	struct batch b;
+
+	batch_init(&b);
+	b.k.o.ib.shared = EBB_IB_SHARED_ONCE;
+	b.k.o.entropy.coef = 1;
+	b.k.o.entropy.aggregate = EBB_ENTROPY_SEQ_MEAN;
+	b.k.o.gamma.kind = EBB_GAMMA_EXP;
+	b.k.o.gamma.base = 0.5;
+	prepare(&b);
+	for (int i = 0; i < R * LONG; i++)
+		b.k.logp[i] = b.k.old[i];
+	for (int norm = 0; norm <= EBB_GAMMA_MEAN_GAMMA; norm++) {
+		b.k.o.gamma.normalise = (enum ebb_gamma_normalise)norm;
+		bench_weigh(&b.k, 0);
+		for (int t = 3; t < 6; t++) {
+			const double own = norm == EBB_GAMMA_MEAN_TOKENS ? 3
+					   : norm == EBB_GAMMA_SUM
+						   ? 1
+						   : pow(0.5, 4) + pow(0.5, 5) + pow(0.5, 6);
+
+			expect_near(b.k.w_entropy[2 * LONG + t], -pow(0.5, t + 1) / (R * own),
+				    1e-15, 1e-12, "norm %d, token %d", norm, t);
+		}
+	}
+	b.k.o.gamma.kind = EBB_GAMMA_LINEAR;
+	b.k.o.gamma.tmax = EBB_TMAX_ACTUAL;
+	b.k.o.gamma.normalise = EBB_GAMMA_SUM;
+	bench_weigh(&b.k, 0);
+	expect_near(b.k.w_entropy[2 * LONG + 3], -(1 - 4.0 / 6) / R, 1e-15, 1e-12, "linear");
+	for (int t = 0; t < 6; t++)
+		b.k.drawn_entropy[2 * LONG + t] = 1;
+	ebb_entropy_rule_init(&rule, &b.k.o, 1.0, LONG);
+	ebb_score_to_go(&rule, &b.k.b, 2, -100, to_go);
+	cr_expect_eq(to_go[2], 0.0);
+	expect_near(to_go[3], 1 - 5.0 / 6, 1e-15, 1e-12, "what follows token 3");
+	bench_release(&b.k);
+}
+
 /* Filtered rows that are not in the baseline are in no mean below a step either. */
 Test(tree, filtered_rows_leave_the_means)
 {

@@ -164,7 +164,6 @@ static const struct lint_case lint_case[] = {
 	{"alpha_anneal", "entropy.coef=0.1 entropy.control=dual", "entropy.anneal=cosine", "entropy.anneal=cosine entropy.control=anneal", ""},
 	{"alpha_stuck", "", "entropy.control=dual", "entropy.control=dual entropy.min=0.001", ""},
 	{"alpha_stuck", "", "entropy.control=dual", "entropy.control=bang_bang", ""},
-	{"target_unreachable", "entropy.coef=0.1 entropy.control=dual", "entropy.target=3.2", "entropy.target=3", ""},
 	{"gamma_none", "entropy.coef=0.1", "gamma.base=0.5", "gamma.base=0.5 gamma.kind=exp", "gamma.base=0.9"},
 	{"gamma_none", "entropy.coef=0.1 entropy.aggregate=seq-mean", "gamma.normalise=sum", "gamma.normalise=sum gamma.kind=linear", "gamma.normalise=mean_gamma"},
 	{"gamma_tmax", "entropy.coef=0.1", "gamma.kind=exp gamma.tmax=actual_length", "gamma.kind=linear gamma.tmax=actual_length", "gamma.tmax=limit"},

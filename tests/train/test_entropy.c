@@ -176,6 +176,23 @@ Test(entropy, the_probe_only_looks)
 	ebb_run_release(&b);
 }
 
+/* EI 1.4: a controller is not sent after what no policy reaches. */
+Test(entropy, a_target_above_the_uniform_policy_is_refused)
+{
+	struct ebb_err err = EBB_ERR_INIT;
+	struct ebb_options o = options_of("entropy.coef=0.1 entropy.control=dual");
+
+	o.entropy.target = 3.2; /* ln 24 = 3.18 */
+	cr_expect_lt(ebb_lab_check(&o, &err), 0);
+	cr_expect(strstr(err.text, "entropy.target=3.2") && strstr(err.text, "lower it"), "%s",
+		  err.text);
+	o.entropy.target = 3.0;
+	cr_expect_eq(ebb_lab_check(&o, &err), 0);
+	o.entropy.target = 3.2;
+	o.entropy.control = EBB_CONTROL_NONE; /* nobody reads it */
+	cr_expect_eq(ebb_lab_check(&o, &err), 0);
+}
+
 /* A bonus that outweighs everything: the trial ends early, evaluated, with a status of its own. */
 Test(entropy, an_exploded_trial_stops_with_its_values)
 {

@@ -291,16 +291,26 @@ Test(determinism, a_base_has_the_same_bytes_on_every_instance)
 	free(first);
 }
 
-/* GIPO without decay and without information reward is GRPO with the bonus, bit for bit. */
+/* GIPO without decay and without information reward is GRPO with the bonus, bit for bit: the preset's
+ * row with the two switched off. */
 Test(determinism, gipo_without_its_parts_is_the_plain_bonus)
 {
 	struct ebb_options o = options_of("entropy.coef=0.03 entropy.aggregate=seq-mean"), p;
 	struct ebb_run one = run_of(&o, "bonus"), other;
+	const struct ebb_preset *row;
+	char *settings;
+	int n, k = 0;
 
-	p = options_of("entropy.coef=0.03 entropy.aggregate=seq-mean gamma.kind=none info.coef=0 "
-		       "gamma.k=7 info.norm=sum");
+	row = ebb_preset_rows(&n);
+	while (k < n && strcmp(row[k].name, "gipo") != 0)
+		k++;
+	cr_assert_lt(k, n);
+	settings = ebb_xprintf("%s entropy.coef=0.03 gamma.kind=none info.coef=0 gamma.k=7",
+			       row[k].settings);
+	p = options_of(settings);
 	other = run_of(&p, "gipo");
 	same_bytes(&one, &other, "an inert setting");
 	ebb_run_release(&one);
 	ebb_run_release(&other);
+	free(settings);
 }
