@@ -128,8 +128,6 @@ static void check_whole(const struct ebb_options *o, struct report *r)
 		bool reads;
 		const char *what, *without;
 	} reader[] = {
-		{ebb_weighs_entropy(o) && o->gamma.kind != EBB_GAMMA_NONE,
-		 "gamma.kind counts positions", "gamma.kind=none"},
 		{ebb_weighs_entropy(o) && o->entropy.grad != EBB_GRAD_DIRECT,
 		 "entropy.grad sums the entropy that follows a token", "entropy.grad=direct"},
 		{o->loss.policy == EBB_POLICY_PREFERENCE, "loss.policy=preference scores responses",
