@@ -32,8 +32,8 @@ PICTURES = {
     "law": [],
     "law-size": [],
     "group-size": ["accuracy-final"],
-    "ppo": ["accuracy", "critic/explained_variance"],
-    "empo": ["accuracy", "empo/entropy_norm"],
+    "ppo": ["critic/explained_variance"],
+    "empo": ["accuracy"],
     "one-shot-em": ["accuracy"],
     "preferences": ["accuracy-final", "preference/chosen_drift"],
     "tree": ["accuracy-difference"],
@@ -53,7 +53,7 @@ def tables(exe, text, runs):
         kind, name, *metric = mark[1].split()
         if name not in runs:
             return mark[0]
-        words = [kind, str(runs[stem]), "--markdown"] + (["--metric", metric[0]] if metric else [])
+        words = [kind, str(runs[name]), "--markdown"] + (["--metric", metric[0]] if metric else [])
         out = ebb(exe, *words, stdout=subprocess.PIPE).stdout
         return f"<!-- {mark[1]} -->\n{out.strip()}\n<!-- end -->"
     return re.sub(r"<!-- ((?:claims|compare) [^>]*?) -->\n.*?<!-- end -->", fill, text, flags=re.S)
