@@ -1,8 +1,8 @@
 #include "objective/covariance.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include "base/real.h"
+#include "base/sort.h"
 
 static double mean(const double *x, int64_t n)
 {
@@ -49,16 +49,15 @@ void ebb_covariance_literal(const double *logp, int n, double *c)
 	}
 }
 
-static int falling(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x < y) - (x > y);
-}
-
 void ebb_covariance_sort(double *c, int64_t n)
 {
-	qsort(c, (size_t)n, sizeof *c, falling);
+	ebb_sort(c, n);
+	for (int64_t i = 0, j = n - 1; i < j; i++, j--) {
+		const double swap = c[i];
+
+		c[i] = c[j];
+		c[j] = swap;
+	}
 }
 
 double ebb_covariance_top(const double *descending, int64_t n, double fraction)

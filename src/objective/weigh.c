@@ -1,56 +1,22 @@
-/* The stages run over a mini-batch: what depends on the mask alone in begin, rows in any cut, sums
- * in row order at the end. */
+/* The stages run over a mini-batch: what depends on the mask alone in begin, then rows in any cut.
+ * weigh_select.c chooses by all of a mini-batch between the two, weigh_finish.c sums up. */
 #include <math.h>
 #include <stdlib.h>
-#include "base/arena.h"
-#include "objective/stages.h"
+#include "objective/weigh.h"
 
-/* What some options need beyond the rest. */
-struct parts {
-	bool tis, tokens, pool, logit, kept, score, pairs;
-};
-
-struct ebb_weigh_private {
-	struct ebb_arena arena;
-	int n_max, T_max, R_max, groups_max; /* what the arena has room for */
-	struct parts has, on;                /* room was made for; in use by these options */
-
-	struct ebb_weigh_rule rule;
-	struct ebb_counts counts, kept_counts; /* the latter with a token mask */
-	int S;
-	double old_floored;
-	int *n, *group;           /* tokens and group of a row                (n) */
-	int *hidden;              /* tokens before them that another row has  (n) */
-	int64_t *group_tokens;    /*                                          (n_groups) */
-	double *w, *w_entropy;    /* weight of a row's tokens                 (n) */
-	double *w_policy;         /* the same in the policy term; w itself without a mask (n) */
-	double *tis;              /* weights, with tis on                     (n, T) */
-	double *answer;           /* rho of answer rows                          (n) */
-	struct ebb_tokens tokens; /* of a selection by covariance                    */
-	unsigned char *chosen;    /* of them, on the grid of the batch        (n, T) */
-	struct ebb_pairs pairs;   /* of preferences                                  */
-	unsigned char *kept;      /* tokens of the policy term; with token.mask (n, T) */
-	int *kept_n;              /* how many of a row                        (n) */
-	int64_t *kept_group;      /* and of a group                           (n_groups) */
-	double *score;            /* joins the advantage; with entropy.grad   (n, T) */
-	struct ebb_score_room room;
-	struct ebb_row_sums *sums; /*                                          (n) */
-	struct ebb_value_rule value;
-	struct ebb_value_sums *value_sums; /*                                  (n) */
-};
-
-static struct parts parts_of(const struct ebb_options *o)
+static struct ebb_weigh_parts parts_of(const struct ebb_options *o)
 {
 	struct ebb_needs needs;
 
 	ebb_objective_needs(o, &needs);
-	return (struct parts){.tis = o->tis.kind != EBB_TIS_OFF,
-			      .tokens = ebb_chooses_tokens(o),
-			      .pool = needs.pool,
-			      .logit = needs.logit,
-			      .kept = o->token.mask != EBB_TOKEN_ALL,
-			      .score = o->entropy.grad != EBB_GRAD_DIRECT && ebb_weighs_entropy(o),
-			      .pairs = o->loss.policy == EBB_POLICY_PREFERENCE};
+	return (struct ebb_weigh_parts){.tis = o->tis.kind != EBB_TIS_OFF,
+					.tokens = ebb_chooses_tokens(o),
+					.pool = needs.pool,
+					.logit = needs.logit,
+					.kept = o->token.mask != EBB_TOKEN_ALL,
+					.score = o->entropy.grad != EBB_GRAD_DIRECT &&
+						 ebb_weighs_entropy(o),
+					.pairs = o->loss.policy == EBB_POLICY_PREFERENCE};
 }
 
 static bool needs_limit(const struct ebb_options *o)
@@ -168,7 +134,7 @@ static int reserve(struct ebb_minibatch *mb, struct ebb_err *err)
 	struct ebb_weigh_private *p = mb->private_;
 	const int n = mb->n > 0 ? mb->n : 1, T = mb->batch->T > 0 ? mb->batch->T : 1;
 	const int groups = mb->batch->n_groups > 0 ? mb->batch->n_groups : 1;
-	const struct parts want = parts_of(mb->o);
+	const struct ebb_weigh_parts want = parts_of(mb->o);
 	const int rows = want.pool && mb->batch->R > 0 ? mb->batch->R : n;
 
 	if (p && n <= p->n_max && T <= p->T_max && groups <= p->groups_max &&
@@ -323,83 +289,6 @@ int ebb_weigh_begin(struct ebb_minibatch *mb, struct ebb_err *err)
 	return 0;
 }
 
-/* Does the policy term see token t of row i of the mini-batch? frozen: of the batch. */
-static bool sees(const struct ebb_weigh_private *p, const struct ebb_batch *b, size_t frozen,
-		 size_t here)
-{
-	return b->mask[frozen] && (!p->on.kept || p->kept[here]);
-}
-
-/* Rows are those of the mini-batch or, with a pool, all of the rollout batch. What the entropy term adds
- * to the advantage depends on the mini-batch: a pool is scored without it. */
-static void gather(struct ebb_minibatch *mb)
-{
-	struct ebb_weigh_private *p = mb->private_;
-	const struct ebb_batch *b = mb->batch;
-	const struct ebb_ratio_rule *r = &p->rule.ratio;
-	struct ebb_tokens *k = &p->tokens;
-	struct ebb_draw draw = mb->select;
-	const bool pool = p->on.pool;
-	int bad, stopped;
-	unsigned mark;
-	int64_t at = 0;
-
-	k->rows = pool ? b->R : mb->n;
-	for (int i = 0; i < k->rows; i++) {
-		const int row = pool ? i : mb->row[i];
-		const size_t frozen = (size_t)row * b->T;
-		const size_t now = (size_t)i * (pool ? b->T : mb->stride);
-
-		draw.slot = (uint32_t)row;
-		k->start[i] = at;
-		for (int t = 0; t < b->T; t++) {
-			double x;
-
-			if (!sees(p, b, frozen + t, (size_t)i * b->T + t))
-				continue;
-			k->logp[at] = ebb_logp_floor((pool ? mb->pool_logp : mb->logp)[now + t],
-						     r->floor, &bad);
-			if (p->on.logit)
-				k->logit[at] = (pool ? mb->pool_logit : mb->logit)[now + t];
-			k->A[at] = b->advantage[frozen + t];
-			if (p->on.score && !pool)
-				k->A[at] += p->score[(size_t)i * b->T + t];
-			k->key[at] = mb->select_key && !pool ? mb->select_key[now + t]
-							     : ebb_uniform(&draw, (uint32_t)t);
-			x = k->logp[at] - ebb_logp_frozen(b->old[frozen + t], r->floor, &bad);
-			ebb_surrogate(&p->rule.clip, ebb_ratio(x, r->token_clamp, &stopped),
-				      k->A[at], &mark);
-			k->clipped[at] = mark != 0;
-			at++;
-		}
-		k->length[i] = (int)(at - k->start[i]);
-	}
-	k->n = at;
-}
-
-static void choose_tokens(struct ebb_minibatch *mb)
-{
-	struct ebb_weigh_private *p = mb->private_;
-	const struct ebb_batch *b = mb->batch;
-
-	if ((p->on.pool && !mb->pool_logp) ||
-	    (p->on.logit && !(p->on.pool ? mb->pool_logit : mb->logit)))
-		EBB_BUG("a selection without the arrays it needs");
-	gather(mb);
-	ebb_select_tokens(mb->o, &p->tokens);
-	for (int i = 0; i < mb->n; i++) {
-		int64_t at = p->tokens.start[p->on.pool ? mb->row[i] : i];
-
-		for (int t = 0; t < b->T; t++) {
-			const size_t here = (size_t)i * b->T + t;
-
-			p->chosen[here] = sees(p, b, (size_t)mb->row[i] * b->T + t, here)
-						  ? p->tokens.chosen[at++]
-						  : 0;
-		}
-	}
-}
-
 static void check_rows(const struct ebb_minibatch *mb, int first, int count, int n)
 {
 	if (!mb->private_ || first < 0 || count < 0 || first > n - count)
@@ -423,18 +312,6 @@ void ebb_weigh_values(void *minibatch, int first, int count)
 		for (int t = b->T; t < mb->stride; t++)
 			mb->w_value[now + t] = 0.0;
 	}
-}
-
-void ebb_weigh_select(struct ebb_minibatch *mb)
-{
-	struct ebb_weigh_private *p = mb->private_;
-
-	if (p->on.tokens)
-		choose_tokens(mb);
-	else if (p->on.pairs)
-		ebb_pairs_fill(&p->pairs, mb, p->rule.ratio.floor);
-	else
-		EBB_BUG("a selection for a mini-batch without batch scope");
 }
 
 /*
@@ -515,184 +392,6 @@ void ebb_weigh_rows(void *minibatch, int first, int count)
 			if (out.mark)
 				out.mark[t] = EBB_CLIP_NONE;
 		}
-	}
-}
-
-/* Sums that must stay 0, not 0/0, where there is no token. */
-static double share(double sum, double n)
-{
-	return n > 0.0 ? sum / n : 0.0;
-}
-
-static void add(struct ebb_weigh_stats *s, const struct ebb_row_sums *r, bool first)
-{
-	s->pg_loss += r->pg;
-	s->kl_loss += r->kl;
-	s->kl_old_loss += r->kl_old;
-	s->entropy_loss += r->entropy;
-	s->clip_low += r->low;
-	s->clip_high += r->high;
-	s->clip_dual += r->dual;
-	s->clip_sequence += r->low > 0.0 || r->high > 0.0 || r->dual > 0.0;
-	s->clip_high_prob += r->high_prob;
-	s->ratio_mean += r->ratio;
-	if (first || r->ratio_max > s->ratio_max)
-		s->ratio_max = r->ratio_max;
-	if (first || r->ratio_min < s->ratio_min)
-		s->ratio_min = r->ratio_min;
-	if (first || r->log_ratio_max > s->log_ratio_abs_max)
-		s->log_ratio_abs_max = r->log_ratio_max;
-	s->log_ratio_clamped += r->clamped;
-	s->logp_floored += r->floored;
-	s->ref_floored += r->ref_floored;
-	s->kl_log_clamped += r->kl_clamped;
-	s->ppo_kl += r->drift_k1;
-	s->ppo_kl_k3 += r->drift_k3;
-	s->drift_abs += r->drift_abs;
-	s->kl_ref_k1 += r->ref_k1;
-	s->kl_ref_k2 += r->ref_k2;
-	s->kl_ref_k3 += r->ref_k3;
-	s->entropy_mean += r->entropy_plain;
-	s->neg_logp_mean += r->neg_logp;
-	s->adv_zero_frac += r->adv_zero;
-	s->tis_mean += r->tis;
-	s->tis_ess += r->tis_square;
-	if (r->tis_max > s->tis_max)
-		s->tis_max = r->tis_max;
-}
-
-/* What the selection did: among all it could choose from, and to the tokens of this mini-batch. */
-static void selection_stats(const struct ebb_minibatch *mb, struct ebb_weigh_stats *s)
-{
-	const struct ebb_weigh_private *p = mb->private_;
-	const struct ebb_tokens *k = &p->tokens;
-	const struct ebb_batch *b = mb->batch;
-	double n = 0.0, drift = 0.0, positive = 0.0, prob = 0.0;
-	int bad;
-
-	s->cov_candidates = s->cov_chosen_frac = s->cov_drift = s->cov_positive = s->cov_prob =
-		(double)NAN;
-	if (!p->on.tokens)
-		return;
-	for (int i = 0; i < mb->n; i++) {
-		int64_t at = k->start[p->on.pool ? mb->row[i] : i];
-
-		for (int t = 0; t < b->T; t++) {
-			const size_t frozen = (size_t)mb->row[i] * b->T + t;
-			double x;
-
-			if (!sees(p, b, frozen, (size_t)i * b->T + t))
-				continue;
-			if (k->chosen[at]) {
-				x = k->logp[at] -
-				    ebb_logp_frozen(b->old[frozen], p->rule.ratio.floor, &bad);
-				drift += x < 0.0 ? -x : x;
-				positive += k->A[at] > 0.0;
-				prob += ebb_exp(k->logp[at]);
-				n++;
-			}
-			at++;
-		}
-	}
-	s->cov_candidates = (double)k->candidates;
-	s->cov_chosen_frac = share((double)k->chosen_n, (double)k->n);
-	if (n > 0.0) {
-		s->cov_drift = drift / n;
-		s->cov_positive = positive / n;
-		s->cov_prob = prob / n;
-	}
-}
-
-void ebb_weigh_values_finish(struct ebb_minibatch *mb, double *loss, double *clip)
-{
-	const struct ebb_weigh_private *p = mb->private_;
-	double clipped = 0.0;
-
-	*loss = 0.0;
-	for (int i = 0; i < mb->n; i++) {
-		*loss += p->value_sums[i].loss;
-		clipped += p->value_sums[i].clipped;
-	}
-	*clip = share(clipped, (double)p->counts.tokens);
-}
-
-static double ratio_injected(const struct ebb_minibatch *mb)
-{
-	const struct ebb_weigh_private *p = mb->private_;
-	double sum = 0.0, n = 0.0;
-
-	for (int i = 0; i < mb->n && mb->batch->injected; i++)
-		if (mb->batch->injected[mb->row[i]] && p->n[i] > 0) {
-			sum += p->sums[i].ratio;
-			n += p->n[i];
-		}
-	return sum / n; /* 0/0: not-a-number where there is none */
-}
-
-void ebb_weigh_finish(struct ebb_minibatch *mb, struct ebb_weigh_stats *s)
-{
-	const struct ebb_weigh_private *p = mb->private_;
-	const double N = (double)p->counts.tokens, nan = (double)NAN;
-	bool first = true;
-	double n_high;
-
-	*s = (struct ebb_weigh_stats){0};
-	for (int i = 0; i < mb->n; i++) {
-		if (p->n[i] == 0)
-			continue;
-		add(s, &p->sums[i], first);
-		first = false;
-	}
-	n_high = s->clip_high;
-	s->pair = p->on.pairs
-			  ? p->pairs.stats
-			  : (struct ebb_pair_stats){nan,        nan,        nan,        nan,
-						    {nan, nan}, {nan, nan}, {nan, nan}, {nan, nan},
-						    nan,        nan,        nan};
-	if (p->on.pairs)
-		s->pg_loss = s->pair.loss + p->pairs.rule.sft * s->pair.sft;
-	s->entropy_loss = 0.0 - p->rule.entropy.coef * s->entropy_loss;
-	s->loss = s->pg_loss + p->rule.kl.coef * s->kl_loss + p->rule.kl.old_coef * s->kl_old_loss +
-		  s->entropy_loss;
-	s->value_loss = s->value_clip = nan;
-	if (mb->value) {
-		ebb_weigh_values_finish(mb, &s->value_loss, &s->value_clip);
-		s->loss += p->value.coef * s->value_loss;
-	}
-	s->ratio_injected = ratio_injected(mb);
-	s->info_loss = mb->n_answers > 0 ? 0.0 : nan;
-	for (int i = 0; i < mb->n_answers; i++)
-		s->info_loss -= mb->o->info.coef / p->counts.nonempty * p->answer[i];
-	if (mb->n_answers > 0)
-		s->loss += s->info_loss;
-	s->n_tokens = N;
-	s->n_rows = p->S;
-	s->old_floored = p->old_floored;
-	s->clip_low = share(s->clip_low, N);
-	s->clip_high = share(s->clip_high, N);
-	s->clip_dual = share(s->clip_dual, N);
-	s->clip_sequence = share(s->clip_sequence, p->counts.nonempty);
-	s->clip_high_prob = n_high > 0.0 ? s->clip_high_prob / n_high : nan;
-	s->adv_zero_frac = share(s->adv_zero_frac, N);
-	/* Means of what there is none of are not-a-number: 0/0. */
-	s->ratio_mean /= N;
-	s->ppo_kl /= N;
-	s->ppo_kl_k3 /= N;
-	s->drift_abs /= N;
-	s->neg_logp_mean /= N;
-	s->kl_ref_k1 = mb->batch->ref ? s->kl_ref_k1 / N : nan;
-	s->kl_ref_k2 = mb->batch->ref ? s->kl_ref_k2 / N : nan;
-	s->kl_ref_k3 = mb->batch->ref ? s->kl_ref_k3 / N : nan;
-	s->entropy_mean = mb->entropy ? s->entropy_mean / N : nan;
-	if (first)
-		s->ratio_max = s->ratio_min = s->log_ratio_abs_max = nan;
-	selection_stats(mb, s);
-	s->token_kept = p->on.kept ? (double)p->kept_counts.tokens / N : nan;
-	if (mb->o->tis.kind == EBB_TIS_OFF) {
-		s->tis_mean = s->tis_max = s->tis_ess = nan;
-	} else {
-		s->tis_ess = s->tis_mean * s->tis_mean / (N * s->tis_ess);
-		s->tis_mean /= N;
 	}
 }
 

@@ -1,9 +1,9 @@
 #include "train/measure.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include "base/real.h"
+#include "base/sort.h"
 #include "objective/cluster.h"
 #include "objective/skew.h"
 
@@ -365,13 +365,6 @@ void ebb_measure_kl(const struct ebb_store *s, const double *logp, const double 
 	r->metric[EBB_M_KL_REF_K3] = ratio(k3, n);
 }
 
-static int rising(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* Between the two order statistics around q (n - 1), in a line; n > 0. */
 static double quantile(const double *sorted, int64_t n, double q)
 {
@@ -409,7 +402,7 @@ void ebb_measure_entropy(const struct ebb_store *s, double *scratch, struct ebb_
 		}
 	for (int k = 0; k < EBB_DECILES; k++)
 		decile[k] = ratio(decile[k], count[k]);
-	qsort(scratch, (size_t)n, sizeof *scratch, rising);
+	ebb_sort(scratch, n);
 	for (size_t k = 0; n > 0 && k < sizeof row / sizeof *row; k++)
 		r->metric[row[k].metric] = quantile(scratch, n, row[k].q);
 }

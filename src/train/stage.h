@@ -249,6 +249,15 @@ int ebb_update_begin(struct ebb_trial *t, struct ebb_err *err);
 /* It went wrong: its row, the step's snapshot if one is due, and the end of the trial. */
 int ebb_update_fail(struct ebb_trial *t, const char *cause, struct ebb_err *err);
 
+/* ---- the tensors of a step (snapshot.c) ---- */
+
+/* Does this step keep its tensors? */
+bool ebb_snapshot_due(const struct ebb_trial *t);
+void ebb_snapshot_begin(struct ebb_trial *t);
+/* What the update that was just done adds; a later one with the same tokens replaces its marks. */
+void ebb_snapshot_update(struct ebb_trial *t);
+int ebb_snapshot_write(struct ebb_trial *t, struct ebb_err *err);
+
 /* ---- critic.c, inject.c ---- */
 
 bool ebb_critic_separate(const struct ebb_trial *t);

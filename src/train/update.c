@@ -70,85 +70,6 @@ int ebb_stage_ref_done(struct ebb_trial *t, struct ebb_err *err)
 	return NEXT;
 }
 
-/* ---- snapshots ---- */
-
-/* Does this step keep its tensors? Gathered from PREPARE on, written when the updates are through. */
-static bool snapshot_due(const struct ebb_trial *t)
-{
-	return t->writer && t->o->record.snapshot > 0 && t->step % t->o->record.snapshot == 0;
-}
-
-static void snapshot_begin(struct ebb_trial *t)
-{
-	size_t cells = (size_t)(t->batch.capacity * t->batch.G) * (size_t)t->batch.T;
-
-	memset(t->snap_clip, EBB_CLIP_NONE, cells * sizeof *t->snap_clip);
-	for (int k = 0; k < EBB_LOGIT_BINS; k++)
-		t->snap_logits[k] = NAN;
-}
-
-/* What the update that was just done adds; a later one with the same tokens replaces its marks. */
-static void snapshot_update(struct ebb_trial *t)
-{
-	size_t T = (size_t)t->batch.T;
-	double sum = 0;
-
-	for (int i = 0; i < t->mb.n; i++)
-		memcpy(t->snap_clip + (size_t)t->member[i] * T,
-		       t->mark + (size_t)i * (size_t)t->mb.stride, T * sizeof *t->mark);
-	if (t->measured)
-		return;
-	for (int i = 0; i < t->mb.n; i++)
-		sum += (double)(t->row[i].length - t->row[i].start);
-	sum *= t->lab->task->vocabulary;
-	for (int k = 0; sum > 0 && k < EBB_LOGIT_BINS; k++) {
-		int64_t n = 0;
-
-		for (int i = 0; i < t->mb.n; i++)
-			n += t->histogram[(size_t)i * EBB_LOGIT_BINS + (size_t)k];
-		t->snap_logits[k] = (double)n / sum;
-	}
-}
-
-static int snapshot_write(struct ebb_trial *t, struct ebb_err *err)
-{
-	const struct ebb_store *s = &t->batch;
-	int rows = s->capacity * s->G, width = s->P + s->T;
-	/* where another policy drew, the entropy is the trained one's and so is this */
-	const double *logp = ebb_trial_off_policy(t) ? s->old : s->logp;
-	const double *source[4] = {logp, s->entropy, s->advantage, t->value_drawn};
-	const enum ebb_array_field field[4] = {EBB_FIELD_SNAP_LOGP, EBB_FIELD_SNAP_ENTROPY,
-					       EBB_FIELD_SNAP_ADVANTAGE, EBB_FIELD_SNAP_VALUE};
-	double step = (double)t->step;
-
-	for (int i = 0; i < rows; i++) {
-		int used = i < s->n * s->G, n_prompt = used ? s->question[i / s->G].n_prompt : 0;
-
-		t->snap_start[i] = used ? n_prompt : -1;
-		for (int k = 0; k < width; k++)
-			t->snap_token[i * width + k] =
-				used && k < n_prompt + s->length[i] ? s->token[i * width + k] : -1;
-	}
-	ebb_trial_set(t, EBB_FIELD_SNAPSHOT, &step);
-	ebb_trial_set(t, EBB_FIELD_SNAP_TOKEN, t->snap_token);
-	ebb_trial_set(t, EBB_FIELD_SNAP_START, t->snap_start);
-	for (int f = 0; f < (t->needs.critic ? 4 : 3); f++) {
-		for (int c = 0; c < rows * s->T; c++) {
-			int i = c / s->T;
-			int used = i < s->n * s->G && c % s->T < s->length[i];
-
-			t->snap[c] = used ? (float)source[f][c] : NAN;
-		}
-		ebb_trial_set(t, field[f], t->snap);
-	}
-	for (int i = 0; i < rows; i++)
-		t->snap[i] = i < s->n * s->G ? (float)s->reward[i] : NAN;
-	ebb_trial_set(t, EBB_FIELD_SNAP_REWARD, t->snap);
-	ebb_trial_set(t, EBB_FIELD_SNAP_CLIP, t->snap_clip);
-	ebb_trial_set(t, EBB_FIELD_SNAP_LOGITS, t->snap_logits);
-	return t->writer ? ebb_writer_row(t->writer, EBB_AXIS_SNAPSHOT, err) : 0;
-}
-
 /* ---- advantages ---- */
 
 static void shuffle(struct ebb_trial *t)
@@ -203,8 +124,8 @@ int ebb_stage_prepare(struct ebb_trial *t, struct ebb_err *err)
 				     "ratio.logp_floor");
 		return NEXT;
 	}
-	if (snapshot_due(t))
-		snapshot_begin(t);
+	if (ebb_snapshot_due(t))
+		ebb_snapshot_begin(t);
 	t->epoch = t->minibatch = 0;
 	shuffle(t);
 	t->stage = STAGE_SHIFT;
@@ -253,8 +174,8 @@ int ebb_update_fail(struct ebb_trial *t, const char *cause, struct ebb_err *err)
 {
 	int rc = write_update(t, err);
 
-	if (rc == 0 && snapshot_due(t)) /* this step has no CLOSE */
-		rc = snapshot_write(t, err);
+	if (rc == 0 && ebb_snapshot_due(t)) /* this step has no CLOSE */
+		rc = ebb_snapshot_write(t, err);
 	ebb_trial_diverge(t, cause);
 	return rc < 0 ? rc : NEXT;
 }
@@ -282,7 +203,7 @@ static void ask_update(struct ebb_trial *t)
 			 .entropy = t->entropy,
 			 .kl = t->needs.exact_kl ? t->kl : NULL,
 			 .moment = t->measured || !t->writer ? NULL : t->moment,
-			 .histogram = !t->measured && snapshot_due(t) ? t->histogram : NULL,
+			 .histogram = !t->measured && ebb_snapshot_due(t) ? t->histogram : NULL,
 			 .w_logp = t->w_logp,
 			 .w_entropy = t->w_entropy,
 			 .w_kl = t->needs.exact_kl ? t->w_kl : NULL,
@@ -401,7 +322,7 @@ int ebb_update_begin(struct ebb_trial *t, struct ebb_err *err)
 				       .pool_logp = t->needs.pool ? t->pool_logp : NULL,
 				       .pool_logit = t->needs.pool && t->needs.logit ? t->pool_logit
 										     : NULL,
-				       .mark = snapshot_due(t) ? t->mark : NULL,
+				       .mark = ebb_snapshot_due(t) ? t->mark : NULL,
 				       .select = ebb_trial_draw(t, EBB_STREAM_SELECT),
 				       .pair = ebb_trial_draw(t, EBB_STREAM_PAIR),
 				       .private_ = t->mb.private_};
@@ -463,8 +384,8 @@ int ebb_stage_updated(struct ebb_trial *t, struct ebb_err *err)
 
 	t->t_update += t->request.seconds;
 	ebb_weigh_finish(&t->mb, &w);
-	if (snapshot_due(t))
-		snapshot_update(t);
+	if (ebb_snapshot_due(t))
+		ebb_snapshot_update(t);
 	if (!t->measured) { /* exactly on-policy: no update of this step came before */
 		t->measured = true;
 		/* else sampler and trainer are two policies, or judge other states */
@@ -574,8 +495,8 @@ int ebb_stage_close(struct ebb_trial *t, struct ebb_err *err)
 	double *m = t->reading.metric, step = (double)t->step, wall, tokens;
 	int drawn = t->round * (int)t->o->train.prompts, rc = 0;
 
-	if (snapshot_due(t))
-		rc = snapshot_write(t, err);
+	if (ebb_snapshot_due(t))
+		rc = ebb_snapshot_write(t, err);
 	if (rc < 0)
 		return rc;
 	tokens = m[EBB_M_LENGTH_MEAN] * drawn * t->fresh.G; /* for the rate on the screen only */

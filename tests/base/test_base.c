@@ -15,6 +15,7 @@
 #include "base/near.h"
 #include "base/real.h"
 #include "base/rng.h"
+#include "base/sort.h"
 #include "base/thread.h"
 
 /* Known answers of the Random123 distribution (kat_vectors, philox4x32 10). */
@@ -270,4 +271,38 @@ Test(thread, every_item_once_in_every_phase)
 		ebb_pool_run(pool, 0, count, &t);
 		ebb_pool_close(pool);
 	}
+}
+
+static int by_value(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Short and long, of many scales, with equal numbers, zeros of both signs and infinities. */
+Test(sort, as_a_comparison_would)
+{
+	struct ebb_rng r = {.draw = {.seed = 3, .stream = EBB_STREAM_TEST}};
+	double x[2000], y[2000];
+
+	for (int n = 0; n <= 2000; n = n < 100 ? n + 1 : n + 317) {
+		for (int i = 0; i < n; i++) {
+			x[i] = (ebb_rng_uniform(&r) - 0.5) *
+			       pow(10.0, (int)ebb_rng_below(&r, 40) - 20);
+			if (ebb_rng_below(&r, 4) == 0)
+				x[i] = (double)ebb_rng_below(&r, 3) - 1.0;
+			if (ebb_rng_below(&r, 50) == 0)
+				x[i] = ebb_rng_below(&r, 2) ? INFINITY : -INFINITY;
+		}
+		memcpy(y, x, (size_t)n * sizeof *x);
+		qsort(y, (size_t)n, sizeof *y, by_value);
+		ebb_sort(x, n);
+		for (int i = 0; i < n; i++)
+			cr_assert_eq(x[i], y[i], "%d of %d", i, n);
+	}
+	x[0] = 0.0;
+	x[1] = -0.0;
+	ebb_sort(x, 2);
+	cr_assert(signbit(x[0]) && !signbit(x[1]));
 }
