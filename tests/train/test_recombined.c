@@ -1,8 +1,8 @@
 /*
- * Switches from different algorithms, thrown together: every definition is refused with a text that
- * says what to change, or its trial runs to the end, exactly on-policy where nothing disturbs the
- * sampler, with the same bytes on more threads and after kill -9. EBB_RECOMBINED=N tries N
- * definitions instead of the few of a quick test, EBB_RECOMBINED_SEED=S others.
+ * Presets as they stand, and switches from different algorithms thrown together: every definition is
+ * refused with a text that says what to change, or its trial runs to the end, exactly on-policy where
+ * nothing disturbs the sampler, with the same bytes on more threads and after kill -9.
+ * EBB_RECOMBINED=N tries N definitions instead of the few of a quick test, EBB_RECOMBINED_SEED=S others.
  */
 #include "fixture.h"
 #include <signal.h>
@@ -238,4 +238,22 @@ Test(train, recombined_switches_work_or_are_refused, .timeout = 0)
 		free(settings);
 	}
 	cr_expect(refused > n / 20 && refused < n * 3 / 4, "%ld of %ld refused", refused, n);
+}
+
+/* Each preset as it stands in the table. */
+Test(train, every_preset_repeats_and_resumes, .timeout = 0)
+{
+	struct ebb_rng r = {.draw = {.seed = 8, .stream = EBB_STREAM_TEST, .sample = 1}};
+	const struct ebb_preset *preset;
+	int n;
+
+	preset = ebb_preset_rows(&n);
+	for (int i = 0; i < n; i++) {
+		char *settings = ebb_xprintf("%s train.steps=4 %s", small, preset[i].settings);
+		bool refused;
+
+		try_settings(settings, below(&r, KILL_US), &refused);
+		cr_expect_not(refused, "%s is refused", preset[i].name);
+		free(settings);
+	}
 }
