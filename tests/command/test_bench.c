@@ -143,3 +143,38 @@ Test(bench, bad_arguments, .init = cr_redirect_stderr)
 		cr_assert_eq(status, EBB_EXIT_USAGE, "%s %s", bad[i][0], bad[i][1]);
 	}
 }
+
+/* A file that says one token a second, at half the peak; another shape finds nothing there. */
+Test(bench, next_to_an_earlier_result)
+{
+	char path[] = "/tmp/ebb-bench-past-XXXXXX", *flags[] = {"bench", "--compare", path, NULL};
+	int fd = mkstemp(path), status;
+	json_t *now = BENCH(&status, "--json", "--mode", "train", "--width", "16", "--iters", "2", SMALL);
+	json_t *row = json_array_get(json_object_get(now, "results"), 0), *then;
+
+	cr_assert_geq(fd, 0);
+	json_object_set_new(row, "tokens_per_s", json_real(1.0));
+	json_object_set_new(row, "peak_share", json_real(0.5));
+	cr_assert_eq(json_dump_file(now, path, 0), 0);
+	then = BENCH(&status, "--json", "--mode", "train", "--width", "16", "--iters", "2", "--compare",
+		     path, SMALL);
+	cr_assert_eq(status, EBB_EXIT_OK);
+	row = json_array_get(json_object_get(then, "results"), 0);
+	cr_expect_float_eq(number(row, "ratio"), number(row, "tokens_per_s"),
+			   1e-3 * number(row, "tokens_per_s"));
+	cr_expect_float_eq(number(row, "ratio_of_shares"), 2 * number(row, "peak_share"), 1e-3);
+	json_decref(then);
+	then = BENCH(&status, "--json", "--mode", "train", "--width", "20", "--iters", "2", "--compare",
+		     path, SMALL);
+	row = json_array_get(json_object_get(then, "results"), 0);
+	cr_expect_null(json_object_get(row, "ratio"));
+	json_decref(then);
+	json_decref(now);
+
+	cr_assert_eq(ftruncate(fd, 0), 0);
+	cr_assert_eq(pwrite(fd, "{}", 2, 0), 2);
+	cr_expect_eq(ebb_command_bench(3, flags), EBB_EXIT_USAGE);
+	unlink(path);
+	cr_expect_eq(ebb_command_bench(3, flags), EBB_EXIT_USAGE);
+	close(fd);
+}

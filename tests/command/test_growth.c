@@ -165,6 +165,8 @@ static void nap(void)
 	nanosleep(&(struct timespec){0, 5 * 1000 * 1000}, NULL);
 }
 
+#define PATIENCE 12000 /* naps: a minute, for machines that have other things to do */
+
 static int status_of(pid_t pid)
 {
 	int status;
@@ -177,26 +179,38 @@ static int status_of(pid_t pid)
 	"run e.yaml --out r " SMALL "pretrain.steps=10 train.steps=100000 eval.cadence=0 "         \
 	"run.checkpoint_s=0.05 --jobs 1 "
 
-/* Wait until a state of the trial is on disk. */
-static void wait_for_checkpoint(void)
+/* The file with the trial's state, as it is now; its inode is another one after every save. */
+static ino_t saved_state(void)
 {
 	char *path = path_of("r/checkpoints");
+	DIR *d = opendir(path);
+	struct dirent *e;
+	ino_t found = 0;
 
-	for (int i = 0; i < 2000; i++, nap()) {
-		DIR *d = opendir(path);
-		struct dirent *e;
-		int seen = 0;
+	while (d && (e = readdir(d)))
+		if (strlen(e->d_name) == 19 && strstr(e->d_name, ".h5"))
+			found = e->d_ino;
+	if (d)
+		closedir(d);
+	free(path);
+	return found;
+}
 
-		while (d && (e = readdir(d)))
-			seen += strlen(e->d_name) == 19 && strstr(e->d_name, ".h5") != NULL;
-		if (d)
-			closedir(d);
-		if (seen) {
-			free(path);
+/* Wait until a state is on disk that has a step behind it. */
+static void wait_for_checkpoint(void)
+{
+	ino_t before;
+	int i = 0;
+
+	for (; i < PATIENCE; i++, nap())
+		if (ebb("status r --json") == 0 && strstr(output.data, "\"state\":\"running\"") &&
+		    !strstr(output.data, "\"step\":0,"))
+			break;
+	before = saved_state();
+	for (; i < PATIENCE; i++, nap())
+		if (saved_state() != before)
 			return;
-		}
-	}
-	cr_assert_fail("no checkpoint after 10 s");
+	cr_assert_fail("no checkpoint after a minute");
 }
 
 Test(growth, a_crashed_worker_fails_its_trial_and_the_next_run_goes_on)
@@ -214,7 +228,7 @@ Test(growth, a_crashed_worker_fails_its_trial_and_the_next_run_goes_on)
 	says("\"failed\"");
 	says("signal 9");
 	pid = start(LONG "train.prompts=4");
-	for (int i = 0; i < 2000 && events("resumed") == 0; i++)
+	for (int i = 0; i < PATIENCE && events("resumed") == 0; i++)
 		nap();
 	cr_expect_eq(events("resumed"), 1);
 	kill(pid, SIGTERM);
@@ -232,7 +246,7 @@ Test(growth, a_second_interrupt_leaves_at_once)
 	put("e.yaml", "name: e\nseeds: 1\n");
 	/* a step that takes long: many prompts */
 	pid = start(LONG "train.prompts=2048 train.group=16");
-	for (int i = 0; i < 2000 && events("started") == 0; i++)
+	for (int i = 0; i < PATIENCE && events("started") == 0; i++)
 		nap();
 	kill(pid, SIGINT);
 	nap();
@@ -250,7 +264,7 @@ Test(growth, a_base_that_fails_fails_its_trials_once)
 
 	put("e.yaml", "name: e\nsweep: {algorithm: [grpo, dapo]}\nseeds: 1\n");
 	pid = start("run e.yaml --out r " SMALL "pretrain.steps=1000000 train.steps=1");
-	for (int i = 0; i < 2000 && !worker; i++, nap())
+	for (int i = 0; i < PATIENCE && !worker; i++, nap())
 		worker = child_of(pid);
 	kill(worker, SIGKILL);
 	cr_assert_eq(status_of(pid), 1);
@@ -353,7 +367,7 @@ Test(growth, a_hangup_saves_and_nohup_ignores_it)
 	signal(SIGHUP, SIG_DFL); /* the tests themselves may run under nohup */
 	put("e.yaml", "name: e\nseeds: 1\n");
 	pid = start(LONG);
-	for (int i = 0; i < 2000 && events("started") == 0; i++)
+	for (int i = 0; i < PATIENCE && events("started") == 0; i++)
 		nap();
 	nap();
 	kill(pid, SIGHUP);
@@ -362,7 +376,7 @@ Test(growth, a_hangup_saves_and_nohup_ignores_it)
 	signal(SIGHUP, SIG_IGN);
 	pid = start(LONG);
 	signal(SIGHUP, SIG_DFL);
-	for (int i = 0; i < 2000 && events("started") < 2; i++)
+	for (int i = 0; i < PATIENCE && events("started") < 2; i++)
 		nap();
 	kill(pid, SIGHUP);
 	for (int i = 0; i < 10; i++)

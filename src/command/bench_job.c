@@ -1,0 +1,441 @@
+#include "command/bench_job.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "base/rng.h"
+#include "base/thread.h"
+#include "objective/objective.h"
+#include "rollout/rollout.h"
+#include "task/task.h"
+#include "tensor/device.h"
+
+#define WARM_UP 1
+
+/* Everything one job touches. All arrays are allocated before the first iteration. */
+struct bench {
+	struct ebb_bench_shape s;
+	enum ebb_bench_mode mode;
+	int n_prompts, response; /* distinct prompts; tokens generated or trained a sequence */
+	int stride;              /* tokens a row of `token`                                  */
+	struct ebb_pool *pool;
+	const struct ebb_ops *ops;
+	struct ebb_layout layout;
+	struct ebb_weights w;
+	struct ebb_optim opt;
+	struct ebb_engine *engine;
+	struct ebb_sampler *sampler;
+	struct ebb_options o;
+	float *grad;
+	int32_t *token; /* whole sequences                       (batch, stride)    */
+	int32_t *drawn; /* responses as decoded                  (batch, response)  */
+	double *old, *logp, *entropy, *w_logp, *w_entropy, *advantage; /* (batch, response) */
+	double *reward, *shaped;                                       /* (batch)           */
+	int *length, *group, *order;                                   /* (batch)           */
+	bool *truncated;                                               /* (batch)           */
+	unsigned char *mask;                                           /* (batch, response) */
+	struct ebb_row *row;                                           /* (batch)           */
+	struct ebb_prompt *prompt;                                     /* (n_prompts)       */
+	struct ebb_sample *sample;                                     /* (batch)           */
+};
+
+static double clock_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- life cycle ---- */
+
+static void bench_release(struct bench *b)
+{
+	void *own[] = {b->grad,    b->token,  b->drawn,     b->old,       b->logp,
+		       b->entropy, b->w_logp, b->w_entropy, b->advantage, b->reward,
+		       b->shaped,  b->length, b->group,     b->order,     b->truncated,
+		       b->mask,    b->row,    b->prompt,    b->sample};
+
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+		free(own[i]);
+	if (b->sampler)
+		ebb_sampler_close(b->sampler);
+	if (b->engine)
+		ebb_engine_close(b->engine);
+	ebb_optim_release(&b->opt);
+	ebb_weights_release(&b->w);
+	ebb_layout_release(&b->layout);
+	if (b->pool)
+		ebb_pool_close(b->pool);
+	memset(b, 0, sizeof *b);
+}
+
+/* The options of the reinforcement-learning job: GRPO with one update on the whole batch. */
+static void choose_objective(struct bench *b)
+{
+	struct ebb_options *o = &b->o;
+
+	ebb_options_init(o, ebb_task_catalog());
+	o->train.prompts = b->n_prompts;
+	o->train.group = b->s.group;
+	o->train.minibatches = 1;
+	o->sample.max_tokens = b->response;
+	o->advantage.std_ddof = 0;
+	o->advantage.std_eps = 1e-4;
+	o->loss.aggregate = EBB_AGGREGATE_TOKEN_MEAN;
+}
+
+static int bench_arrays(struct bench *b, struct ebb_err *err)
+{
+	const size_t n = (size_t)b->s.batch, all = n * (size_t)b->response;
+	const struct {
+		void *where;
+		size_t n, size;
+	} piece[] = {
+		{&b->grad, b->layout.n_floats, sizeof *b->grad},
+		{&b->token, n * (size_t)b->stride, sizeof *b->token},
+		{&b->drawn, all, sizeof *b->drawn},
+		{&b->old, all, sizeof *b->old},
+		{&b->logp, all, sizeof *b->logp},
+		{&b->entropy, all, sizeof *b->entropy},
+		{&b->w_logp, all, sizeof *b->w_logp},
+		{&b->w_entropy, all, sizeof *b->w_entropy},
+		{&b->advantage, all, sizeof *b->advantage},
+		{&b->reward, n, sizeof *b->reward},
+		{&b->shaped, n, sizeof *b->shaped},
+		{&b->length, n, sizeof *b->length},
+		{&b->group, n, sizeof *b->group},
+		{&b->order, n, sizeof *b->order},
+		{&b->truncated, n, sizeof *b->truncated},
+		{&b->mask, all, sizeof *b->mask},
+		{&b->row, n, sizeof *b->row},
+		{&b->prompt, (size_t)b->n_prompts, sizeof *b->prompt},
+		{&b->sample, n, sizeof *b->sample},
+	};
+
+	for (size_t i = 0; i < sizeof piece / sizeof *piece; i++) {
+		void *p = ebb_calloc(piece[i].n, piece[i].size, err);
+
+		if (!p)
+			return EBB_ENOMEM;
+		memcpy(piece[i].where, &p, sizeof p);
+	}
+	for (size_t i = 0; i < n; i++) {
+		b->row[i] = (struct ebb_row){
+			.token = b->token + i * (size_t)b->stride,
+			.start = b->mode == EBB_BENCH_TRAIN ? 1 : (int)b->s.prompt,
+			.length = b->stride,
+		};
+		b->group[i] = (int)(i / (n / (size_t)b->n_prompts));
+		b->order[i] = (int)i;
+	}
+	for (int p = 0; p < b->n_prompts; p++) {
+		size_t first = (size_t)p * (n / (size_t)b->n_prompts);
+
+		b->prompt[p] = (struct ebb_prompt){b->row[first].token, (int)b->s.prompt};
+	}
+	return EBB_OK;
+}
+
+int ebb_bench_heads(const struct ebb_bench_shape *s)
+{
+	return s->width / 32 > 2 ? (int)(s->width / 32) : 2;
+}
+
+static int bench_init(struct bench *b, const struct ebb_bench_shape *s, enum ebb_bench_mode mode,
+		      struct ebb_err *err)
+{
+	const int heads = ebb_bench_heads(s);
+	const struct ebb_model model = {
+		.V = (int)s->vocab,
+		.T = (int)s->seq + 1,
+		.C = (int)s->width,
+		.NH = heads,
+		.NKV = heads,
+		.D = (int)s->width / heads,
+		.F = 4 * (int)s->width,
+		.L = (int)s->layers,
+		.qkv_bias = true,
+		.tied = true,
+		.rope_theta = 1e4,
+		.norm_eps = 1e-6f,
+	};
+	int rc;
+
+	*b = (struct bench){.s = *s, .mode = mode};
+	b->n_prompts = (int)(mode == EBB_BENCH_RL ? s->batch / s->group : s->batch);
+	b->stride = (int)(mode == EBB_BENCH_TRAIN ? s->seq + 1 : s->seq);
+	b->response = (int)(mode == EBB_BENCH_TRAIN ? s->seq : s->seq - s->prompt);
+	choose_objective(b);
+	b->ops = ebb_cpu_ops(s->isa, err);
+	rc = b->ops ? EBB_OK : err->code;
+	if (rc == 0)
+		rc = ebb_pool_open(&b->pool, (int)s->threads, err);
+	if (rc == 0)
+		rc = ebb_layout_init(&b->layout, &model, err);
+	if (rc == 0)
+		rc = ebb_weights_init(&b->w, &b->layout, b->ops, err);
+	if (rc == 0)
+		rc = ebb_optim_init(&b->opt, &b->layout, err);
+	if (rc == 0)
+		rc = ebb_engine_open(&b->engine, &b->layout, b->ops, b->pool, (int)b->o.train.slot,
+				     err);
+	if (rc == 0 && mode != EBB_BENCH_TRAIN)
+		rc = ebb_sampler_open(&b->sampler, b->engine, err);
+	if (rc == 0)
+		rc = bench_arrays(b, err);
+	if (rc == 0)
+		ebb_weights_draw(&b->w, 0);
+	return rc;
+}
+
+/* ---- the jobs ---- */
+
+static int32_t random_token(const struct bench *b, int iteration, int slot, int position)
+{
+	struct ebb_draw d = {
+		.stream = EBB_STREAM_TEST, .step = (uint32_t)iteration, .slot = (uint32_t)slot};
+
+	return (int32_t)ebb_below(&d, (uint32_t)position, (uint32_t)b->s.vocab);
+}
+
+static void fill_prompts(struct bench *b, int iteration, int n_tokens)
+{
+	for (int i = 0; i < b->s.batch; i++)
+		for (int t = 0; t < n_tokens; t++)
+			b->token[i * b->stride + t] = random_token(b, iteration, b->group[i], t);
+}
+
+static int update(struct bench *b, struct ebb_pass *pass, struct ebb_err *err)
+{
+	const struct ebb_optim_rule rule = {.lr = 1e-3,
+					    .beta1 = 0.9,
+					    .beta2 = 0.95,
+					    .eps = 1e-8,
+					    .weight_decay = 0.01,
+					    .grad_clip = 1};
+	double norm;
+
+	ebb_pass_grad(b->engine, &b->w, pass, b->grad);
+	norm = ebb_optim_step(b->engine, &b->w, &b->opt, b->grad, &rule, NULL);
+	return isfinite(norm) ? EBB_OK
+			      : ebb_err_set(err, EBB_ENUMERIC, "the gradient of %s is not finite",
+					    b->mode == EBB_BENCH_TRAIN ? "train" : "rl");
+}
+
+static struct ebb_pass pass_of(struct bench *b)
+{
+	return (struct ebb_pass){
+		.row = b->row,
+		.n = (int)b->s.batch,
+		.stride = b->response,
+		.tau = 1,
+		.logp = b->logp,
+		.entropy = b->entropy,
+		.w_logp = b->w_logp,
+	};
+}
+
+static int train(struct bench *b, struct ebb_err *err)
+{
+	const size_t n = (size_t)b->s.batch * (size_t)b->response;
+	struct ebb_pass pass = pass_of(b);
+
+	for (size_t i = 0; i < n; i++)
+		b->w_logp[i] = -1.0 / (double)n; /* mean cross-entropy */
+	return update(b, &pass, err);
+}
+
+static void sample(struct bench *b, int iteration)
+{
+	const int per_prompt = (int)b->s.batch / b->n_prompts, P = (int)b->s.prompt;
+	struct ebb_decode d = {
+		.prompt = b->prompt,
+		.n_prompts = b->n_prompts,
+		.sample = b->sample,
+		.n = (int)b->s.batch,
+		.stride = b->response,
+		.max_tokens = b->response,
+		.eos = -1, /* never drawn: every response has full length */
+		.tau = 1,
+		.top_p = 1,
+		.token = b->drawn,
+		.length = b->length,
+		.truncated = b->truncated,
+		.logp = b->old,
+	};
+
+	for (int i = 0; i < b->s.batch; i++)
+		b->sample[i] = (struct ebb_sample){
+			.prompt = b->group[i],
+			.draw = {.stream = EBB_STREAM_DECODE,
+				 .step = (uint32_t)iteration,
+				 .slot = (uint32_t)b->group[i],
+				 .sample = (uint32_t)(i % per_prompt)},
+		};
+	ebb_sampler_decode(b->sampler, &b->w, &d);
+	for (int i = 0; i < b->s.batch; i++)
+		memcpy(b->token + i * b->stride + P, b->drawn + i * b->response,
+		       (size_t)b->response * sizeof *b->drawn);
+}
+
+/* Share of response tokens that are the token before plus one: a rule that can be learnt. */
+static double rule_reward(const struct bench *b, int i)
+{
+	const int32_t *token = b->token + i * b->stride;
+	int hits = 0;
+
+	for (int t = (int)b->s.prompt; t < b->stride; t++)
+		hits += token[t] == (token[t - 1] + 1) % b->s.vocab;
+	return (double)hits / b->response;
+}
+
+static int learn(struct bench *b, double *mean_reward, struct ebb_err *err)
+{
+	const int n = (int)b->s.batch;
+	struct ebb_batch batch = {
+		.R = n,
+		.T = b->response,
+		.n_groups = b->n_prompts,
+		.group = b->group,
+		.mask = b->mask,
+		.length = b->length,
+		.reward = b->reward,
+		.old = b->old,
+		.shaped = b->shaped,
+		.advantage = b->advantage,
+	};
+	struct ebb_minibatch mb = {
+		.o = &b->o,
+		.batch = &batch,
+		.row = b->order,
+		.n = n,
+		.stride = b->response,
+		.limit = b->response,
+		.logp = b->logp,
+		.entropy = b->entropy,
+		.w_logp = b->w_logp,
+		.w_entropy = b->w_entropy,
+	};
+	struct ebb_pass pass = pass_of(b);
+	struct ebb_weigh_stats stats;
+	int rc;
+
+	*mean_reward = 0;
+	for (int i = 0; i < n; i++) {
+		b->reward[i] = rule_reward(b, i);
+		*mean_reward += b->reward[i] / n;
+	}
+	memset(b->mask, 1, (size_t)n * (size_t)b->response);
+	ebb_objective_shape(&b->o, &batch);
+	ebb_objective_prepare(&b->o, &batch, b->o.kl.coef, NULL);
+	rc = ebb_weigh_begin(&mb, err);
+	if (rc == 0) {
+		pass.w_entropy = b->w_entropy;
+		pass.weigh = ebb_weigh_rows;
+		pass.ctx = &mb;
+		rc = update(b, &pass, err);
+	}
+	if (rc == 0)
+		ebb_weigh_finish(&mb, &stats);
+	ebb_weigh_release(&mb);
+	return rc;
+}
+
+/* ---- counting and timing ---- */
+
+static double forward_flops(const struct ebb_model *m, double positions, double predicting,
+			    double pairs)
+{
+	const double C = m->C, Q = (double)m->NH * m->D, KV = (double)m->NKV * m->D, F = m->F;
+
+	return positions * 2 * m->L * (C * (Q + 2 * KV) + Q * C + 3 * C * F) +
+	       predicting * 2 * m->V * C + pairs * 4 * m->L * Q;
+}
+
+static double triangle(double n)
+{
+	return n * (n + 1) / 2;
+}
+
+/* Useful work of one iteration: prompts of a group count once, and the last token of a sequence is
+ * never fed. */
+static double flops_of(const struct bench *b)
+{
+	const struct ebb_model *m = &b->layout.model;
+	const double n = (double)b->s.batch, fed = b->stride - 1, P = (double)b->s.prompt;
+	double sampling = 0, training = 0;
+
+	if (b->mode != EBB_BENCH_TRAIN)
+		sampling = forward_flops(m, b->n_prompts * P, b->n_prompts,
+					 b->n_prompts * triangle(P)) +
+			   forward_flops(m, n * (fed - P), n * (fed - P),
+					 n * (triangle(fed) - triangle(P)));
+	if (b->mode != EBB_BENCH_SAMPLE)
+		training = 3 * forward_flops(m, n * fed, n * b->response, n * triangle(fed));
+	return sampling + training;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int measure(struct bench *b, struct ebb_bench_result *r, struct ebb_err *err)
+{
+	double *seconds = ebb_xcalloc((size_t)b->s.iters, sizeof *seconds);
+	int rc = EBB_OK;
+
+	*r = (struct ebb_bench_result){
+		.best_s = INFINITY, .sample_s = NAN, .update_s = NAN, .reward = NAN};
+	r->tokens = (double)b->s.batch * b->response;
+	r->flops = flops_of(b);
+	r->peak_flops = 1e9 * ebb_cpu_peak_flops(b->ops) * (double)b->s.threads;
+	for (int i = 0; i < WARM_UP + b->s.iters && rc == 0; i++) {
+		double start, middle, end;
+
+		fill_prompts(b, i, b->mode == EBB_BENCH_TRAIN ? b->stride : (int)b->s.prompt);
+		start = clock_s();
+		if (b->mode != EBB_BENCH_TRAIN)
+			sample(b, i);
+		middle = clock_s();
+		if (b->mode == EBB_BENCH_TRAIN)
+			rc = train(b, err);
+		else if (b->mode == EBB_BENCH_RL)
+			rc = learn(b, &r->reward, err);
+		end = clock_s();
+		if (i < WARM_UP)
+			continue;
+		seconds[i - WARM_UP] = end - start;
+		if (end - start < r->best_s) {
+			r->best_s = end - start;
+			r->sample_s = b->mode == EBB_BENCH_TRAIN ? NAN : middle - start;
+			r->update_s = b->mode == EBB_BENCH_SAMPLE ? NAN : end - middle;
+		}
+	}
+	qsort(seconds, (size_t)b->s.iters, sizeof *seconds, ascending);
+	r->median_s = seconds[b->s.iters / 2];
+	free(seconds);
+	/* weights, their packed copy (W and its transpose), gradient and two moments */
+	r->bytes = 6 * b->layout.n_floats * sizeof(float) + ebb_engine_bytes(b->engine) +
+		   (b->sampler ? ebb_sampler_bytes(b->sampler) : 0);
+	return rc;
+}
+
+int ebb_bench_job(const struct ebb_bench_shape *s, enum ebb_bench_mode mode,
+		  struct ebb_bench_result *r, struct ebb_err *err)
+{
+	struct bench b;
+	int rc = bench_init(&b, s, mode, err);
+
+	if (rc == 0)
+		rc = measure(&b, r, err);
+	r->model = b.layout.model;
+	r->n_parameters = b.layout.n_parameters;
+	r->isa = rc == 0 ? b.ops->name : NULL;
+	bench_release(&b);
+	return rc;
+}
