@@ -42,6 +42,17 @@ static double share_of(const struct row *row)
 	return row->r.flops / row->r.best_s / row->r.peak_flops;
 }
 
+/* Seconds in which the cache was read. */
+static double cache_s(const struct ebb_bench_result *r)
+{
+	return isnan(r->sample_s) ? r->best_s : r->sample_s;
+}
+
+static double ceiling_share_of(const struct row *row)
+{
+	return row->r.ceiling_flops / row->r.best_s / row->r.peak_flops;
+}
+
 static void print_json(struct ebb_buf *out, const struct row *row)
 {
 	const struct ebb_bench_shape *s = row->s;
@@ -68,6 +79,9 @@ static void print_json(struct ebb_buf *out, const struct row *row)
 	print_field(out, "gflops", 1e-9 * r->flops / r->best_s, "%.2f");
 	print_field(out, "peak_gflops", 1e-9 * r->peak_flops, "%.2f");
 	print_field(out, "peak_share", share_of(row), "%.4f");
+	print_field(out, "ceiling_share", ceiling_share_of(row), "%.4f");
+	print_field(out, "cache_gbytes_per_s",
+		    r->cache_bytes > 0 ? 1e-9 * r->cache_bytes / cache_s(r) : NAN, "%.2f");
 	print_field(out, "memory_bytes", (double)r->bytes, "%.0f");
 	print_field(out, "ratio", rate / row->before.tokens_per_s, "%.4f");
 	print_field(out, "ratio_of_shares", share_of(row) / row->before.peak_share, "%.4f");
@@ -88,14 +102,20 @@ static void print_line(const struct row *row, bool first, bool compares)
 	const double rate = r->tokens / r->best_s;
 
 	if (first) {
-		printf("%-6s %5s %6s %7s %11s %11s %9s %9s %8s %9s %11s", "mode", "width", "layers",
-		       "threads", "tokens/s", "median", "ms", "GFLOP/s", "peak", "share", "memory");
+		printf("%-6s %5s %6s %7s %9s %9s %9s %7s %6s %6s %8s %6s %10s", "mode", "width",
+		       "layers", "threads", "tokens/s", "median", "ms", "GFLOP/s", "peak", "share",
+		       "ceiling", "GB/s", "memory");
 		printf(compares ? " %8s %8s\n" : "\n", "before", "by share");
 	}
-	printf("%-6s %5d %6d %7d %11.0f %11.0f %9.2f %9.1f %8.1f %7.1f %%  %6.1f MiB",
+	printf("%-6s %5d %6d %7d %9.0f %9.0f %9.2f %7.1f %6.1f %4.0f %% %6.0f %%",
 	       mode_name[row->mode], r->model.C, r->model.L, (int)row->s->threads, rate,
 	       r->tokens / r->median_s, 1e3 * r->best_s, 1e-9 * r->flops / r->best_s,
-	       1e-9 * r->peak_flops, 100 * share_of(row), (double)r->bytes / 1048576.0);
+	       1e-9 * r->peak_flops, 100 * share_of(row), 100 * ceiling_share_of(row));
+	if (r->cache_bytes > 0)
+		printf(" %6.1f", 1e-9 * r->cache_bytes / cache_s(r));
+	else
+		printf(" %6s", "-");
+	printf(" %6.1f MiB", (double)r->bytes / 1048576.0);
 	if (compares) {
 		print_ratio(rate / row->before.tokens_per_s);
 		print_ratio(share_of(row) / row->before.peak_share);
@@ -128,8 +148,11 @@ static const char help[] =
 	"  forward = 2 L (C (Q + 2 KV) + Q C + 3 C F) a position, + 2 V C a predicting one,\n"
 	"            + 4 L Q a (query, key) pair; a gradient costs three forwards\n"
 	"peak is the rate of independent fused multiply-adds in registers, measured here on one\n"
-	"thread, times the threads. metrics trains the built-in task and algorithm, records\n"
-	"every second step and tells what that costs; of the flags it reads threads and isa.\n";
+	"thread, times the threads; share is of it. ceiling is the share of what the best kernels\n"
+	"would reach: products at 85 % of the peak, an exponential (gates, attention, softmax) as\n"
+	"47 operations. GB/s: keys and values that decoding reads. metrics trains the built-in\n"
+	"task and algorithm, records every second step and tells what that costs; of the flags it\n"
+	"reads threads and isa.\n";
 
 struct number {
 	const char *name;

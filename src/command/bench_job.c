@@ -11,7 +11,9 @@
 #include "task/task.h"
 #include "tensor/device.h"
 
-#define WARM_UP 1
+#define WARM_UP    1
+#define GEMM_SHARE 0.85 /* of the peak that matrix products of these sizes reach at best */
+#define EXP_FLOPS  47   /* what a vectorised exponential costs, in operations at the peak */
 
 /* Everything one job touches. All arrays are allocated before the first iteration. */
 struct bench {
@@ -345,13 +347,30 @@ static int learn(struct bench *b, double *mean_reward, struct ebb_err *err)
 
 /* ---- counting and timing ---- */
 
-static double forward_flops(const struct ebb_model *m, double positions, double predicting,
-			    double pairs)
+struct work {
+	double flops, exps, cache_bytes;
+};
+
+/* Of a forward pass: an exponential a gate, an attended pair and head, and an entry of the softmax;
+ * keys and values are read once a pair. */
+static struct work forward_work(const struct ebb_model *m, double positions, double predicting,
+				double pairs)
 {
 	const double C = m->C, Q = (double)m->NH * m->D, KV = (double)m->NKV * m->D, F = m->F;
 
-	return positions * 2 * m->L * (C * (Q + 2 * KV) + Q * C + 3 * C * F) +
-	       predicting * 2 * m->V * C + pairs * 4 * m->L * Q;
+	return (struct work){
+		.flops = positions * 2 * m->L * (C * (Q + 2 * KV) + Q * C + 3 * C * F) +
+			 predicting * 2 * m->V * C + pairs * 4 * m->L * Q,
+		.exps = positions * m->L * F + predicting * m->V + pairs * m->L * m->NH,
+		.cache_bytes = pairs * m->L * 2 * KV * sizeof(float),
+	};
+}
+
+static void add_work(struct work *sum, double times, struct work w)
+{
+	sum->flops += times * w.flops;
+	sum->exps += times * w.exps;
+	sum->cache_bytes += times * w.cache_bytes;
 }
 
 static double triangle(double n)
@@ -361,20 +380,27 @@ static double triangle(double n)
 
 /* Useful work of one iteration: prompts of a group count once, and the last token of a sequence is
  * never fed. */
-static double flops_of(const struct bench *b)
+static struct work work_of(const struct bench *b)
 {
 	const struct ebb_model *m = &b->layout.model;
 	const double n = (double)b->s.batch, fed = b->stride - 1, P = (double)b->s.prompt;
-	double sampling = 0, training = 0;
+	struct work all = {0}, training;
 
-	if (b->mode != EBB_BENCH_TRAIN)
-		sampling = forward_flops(m, b->n_prompts * P, b->n_prompts,
-					 b->n_prompts * triangle(P)) +
-			   forward_flops(m, n * (fed - P), n * (fed - P),
-					 n * (triangle(fed) - triangle(P)));
-	if (b->mode != EBB_BENCH_SAMPLE)
-		training = 3 * forward_flops(m, n * fed, n * b->response, n * triangle(fed));
-	return sampling + training;
+	if (b->mode != EBB_BENCH_TRAIN) {
+		add_work(&all, 1,
+			 forward_work(m, b->n_prompts * P, b->n_prompts,
+				      b->n_prompts * triangle(P)));
+		add_work(&all, 1,
+			 forward_work(m, n * (fed - P), n * (fed - P),
+				      n * (triangle(fed) - triangle(P))));
+	}
+	if (b->mode != EBB_BENCH_SAMPLE) {
+		training = forward_work(m, n * fed, n * b->response, n * triangle(fed));
+		training.exps *= 2.0 / 3; /* once each way; so that three forwards are two */
+		training.cache_bytes = 0;
+		add_work(&all, 3, training);
+	}
+	return all;
 }
 
 static int ascending(const void *a, const void *b)
@@ -387,12 +413,15 @@ static int ascending(const void *a, const void *b)
 static int measure(struct bench *b, struct ebb_bench_result *r, struct ebb_err *err)
 {
 	double *seconds = ebb_xcalloc((size_t)b->s.iters, sizeof *seconds);
+	const struct work work = work_of(b);
 	int rc = EBB_OK;
 
 	*r = (struct ebb_bench_result){
 		.best_s = INFINITY, .sample_s = NAN, .update_s = NAN, .reward = NAN};
 	r->tokens = (double)b->s.batch * b->response;
-	r->flops = flops_of(b);
+	r->flops = work.flops;
+	r->cache_bytes = work.cache_bytes;
+	r->ceiling_flops = work.flops / GEMM_SHARE + work.exps * EXP_FLOPS;
 	r->peak_flops = 1e9 * ebb_cpu_peak_flops(b->ops) * (double)b->s.threads;
 	for (int i = 0; i < WARM_UP + b->s.iters && rc == 0; i++) {
 		double start, middle, end;

@@ -32,7 +32,11 @@ struct ebb_bench_result {
 	struct ebb_model model;
 	size_t n_parameters;
 	const char *isa;
-	double best_s, median_s, tokens, flops, peak_flops;
+	double best_s, median_s, tokens;
+	double flops, peak_flops;  /* of an iteration; a second                    */
+	double ceiling_flops;      /* the operations in whose time at the peak the best of kernels
+				    * would end: products at 85 % of it, an exponential as 47      */
+	double cache_bytes;        /* keys and values read by decoding             */
 	double sample_s, update_s; /* of the fastest iteration; NaN where not done */
 	double reward;             /* of the last iteration; NaN but of rl         */
 	size_t bytes;

@@ -68,6 +68,8 @@ Test(bench, every_mode_reports)
 		cr_assert_gt(number(r, "peak_gflops"), 0.1);
 		cr_assert(number(r, "peak_share") > 0 && number(r, "peak_share") <= 1,
 			  "%s: share of peak %g", mode[i], number(r, "peak_share"));
+		cr_assert_geq(number(r, "ceiling_share"), number(r, "peak_share") / 0.85 - 1e-3);
+		cr_assert_eq(json_object_get(r, "cache_gbytes_per_s") == NULL, i == 0);
 		cr_assert_gt(number(r, "memory_bytes"), 4 * number(r, "parameters"));
 	}
 	json_decref(root);
