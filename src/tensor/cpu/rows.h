@@ -123,12 +123,37 @@ static void value_bwd(int M, int N, const float *x, int ldx, const float *w, con
 	}
 }
 
+/* Heads of 16 are one register: both halves at once, the same bits as below. */
+static void rope_16(int M, int heads, float *x, int ldx, const int *position, const float *cosine,
+		    const float *sine, int inverse)
+{
+	const float s = inverse ? -1.0f : 1.0f;
+	const float half_sign[16] = {-s, -s, -s, -s, -s, -s, -s, -s, s, s, s, s, s, s, s, s};
+	const v16 sign = v_load(half_sign);
+
+	for (int i = 0; i < M; i++) {
+		const v16 ci = v_load_twice(cosine + (size_t)position[i] * 8);
+		const v16 si = v_mul(sign, v_load_twice(sine + (size_t)position[i] * 8));
+		float *xi = x + (size_t)i * ldx;
+
+		for (int h = 0; h < heads; h++) {
+			const v16 a = v_load(xi + (size_t)h * 16);
+
+			v_store(xi + (size_t)h * 16, v_fma(v_swap(a), si, v_mul(a, ci)));
+		}
+	}
+}
+
 static void rope(int M, int heads, int D, float *x, int ldx, const int *position,
 		 const float *cosine, const float *sine, int inverse)
 {
 	int half = D / 2;
 	v16 sign = v_set1(inverse ? -1.0f : 1.0f);
 
+	if (D == 16) {
+		rope_16(M, heads, x, ldx, position, cosine, sine, inverse);
+		return;
+	}
 	for (int i = 0; i < M; i++) {
 		const float *ci = cosine + (size_t)position[i] * half;
 		const float *si = sine + (size_t)position[i] * half;

@@ -56,6 +56,16 @@ static inline v16 v_load_n(const float *p, int n)
 		     n > 8 ? _mm256_maskload_ps(p + 8, v_mask8(n - 8)) : _mm256_setzero_ps()};
 }
 
+static inline v16 v_load_twice(const float *p)
+{
+	return (v16){_mm256_loadu_ps(p), _mm256_loadu_ps(p)};
+}
+
+static inline v16 v_swap(v16 a)
+{
+	return (v16){a.hi, a.lo};
+}
+
 static inline void v_store_n(float *p, v16 a, int n)
 {
 	_mm256_maskstore_ps(p, v_mask8(n), a.lo);

@@ -52,6 +52,16 @@ static inline v16 v_load_n(const float *p, int n)
 	return _mm512_maskz_loadu_ps(v_mask(n), p);
 }
 
+static inline v16 v_load_twice(const float *p)
+{
+	return _mm512_broadcast_f32x8(_mm256_loadu_ps(p));
+}
+
+static inline v16 v_swap(v16 a)
+{
+	return _mm512_shuffle_f32x4(a, a, 0x4e);
+}
+
 static inline void v_store_n(float *p, v16 a, int n)
 {
 	_mm512_mask_storeu_ps(p, v_mask(n), a);

@@ -57,6 +57,18 @@ static inline v16 v_load_n(const float *p, int n)
 	V_EACH(i < n ? p[i] : 0.0f);
 }
 
+/* Eight floats, twice. */
+static inline v16 v_load_twice(const float *p)
+{
+	V_EACH(p[i & 7]);
+}
+
+/* Lanes 8..15 before lanes 0..7. */
+static inline v16 v_swap(v16 a)
+{
+	V_EACH(a.f[i ^ 8]);
+}
+
 static inline void v_store_n(float *p, v16 a, int n)
 {
 	for (int i = 0; i < n; i++)
