@@ -33,11 +33,18 @@ int ebb_arena_commit(struct ebb_arena *arena, struct ebb_err *err)
 				   (double)arena->bytes / 1048576.0);
 	memset(p, 0, arena->bytes ? arena->bytes : ALIGN);
 	arena->base = p;
+	ebb_arena_place(arena, p);
+	return 0;
+}
+
+void ebb_arena_place(struct ebb_arena *arena, void *base)
+{
+	char *p = base;
+
 	for (int i = 0; i < arena->n; i++) {
 		*arena->piece[i].where = p;
 		p += arena->piece[i].bytes;
 	}
-	return 0;
 }
 
 void ebb_arena_release(struct ebb_arena *arena)

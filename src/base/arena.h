@@ -25,6 +25,9 @@ struct ebb_arena {
 void ebb_arena_add(struct ebb_arena *arena, void *where, size_t n, size_t size);
 /* Allocate zero-filled and set every registered pointer. */
 int ebb_arena_commit(struct ebb_arena *arena, struct ebb_err *err);
+/* Set every registered pointer to its place in memory of `bytes` that is the caller's, zeroed or not,
+ * on this machine or on a device. */
+void ebb_arena_place(struct ebb_arena *arena, void *base);
 /* Free everything; safe on a zeroed arena. Registered pointers are set to null. */
 void ebb_arena_release(struct ebb_arena *arena);
 

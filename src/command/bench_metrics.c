@@ -114,7 +114,9 @@ static int run(struct bench *b, struct ebb_err *err)
 
 		if (rc < 0 || r->kind == EBB_REQUEST_DONE)
 			return rc;
-		ebb_bench_serve(&b->on, r);
+		rc = ebb_bench_serve(&b->on, r, err);
+		if (rc < 0)
+			return rc;
 		if (evaluates(b, r))
 			left_out += r->seconds;
 		if (r->kind != EBB_REQUEST_REST)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "model/engine.h"
+#include "model/histogram.h"
 
 /*
  * Input positions of a block. Fewer read and write the weights' gradients too often, more push the
@@ -175,7 +176,6 @@ static void logits_store(const struct ebb_block *b, const struct ebb_pass *pass,
 static void histogram_store(const struct ebb_block *b, const struct ebb_pass *pass, int first,
 			    int count)
 {
-	const double scale = (double)EBB_LOGIT_BINS / (2.0 * EBB_LOGIT_RANGE);
 	const size_t V = (size_t)b->net->m.V;
 	const float *z = b->logits;
 
@@ -184,16 +184,7 @@ static void histogram_store(const struct ebb_block *b, const struct ebb_pass *pa
 		const size_t n = (size_t)(pass->row[i].length - pass->row[i].start) * V;
 
 		memset(bin, 0, EBB_LOGIT_BINS * sizeof *bin);
-		for (size_t k = 0; k < n; k++) {
-			const double at = ((double)z[k] + EBB_LOGIT_RANGE) * scale;
-
-			if (at >= 0 && at < EBB_LOGIT_BINS)
-				bin[(int)at]++;
-			else if (at < 0)
-				bin[0]++;
-			else if (at >= EBB_LOGIT_BINS)
-				bin[EBB_LOGIT_BINS - 1]++;
-		}
+		ebb_histogram_count(bin, z, n);
 		z += n;
 	}
 }

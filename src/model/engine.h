@@ -4,13 +4,6 @@
 
 #include "model/block.h"
 
-/*
- * Gradients are summed in this many series, whatever the threads: slots are dealt to lanes in
- * ascending runs, a lane adds up its rows in order, and the lanes are added in order. A constant,
- * because it decides the order of additions and with it the bits of every training run.
- */
-#define EBB_LANES 8
-
 struct ebb_engine {
 	struct ebb_net net;
 	struct ebb_pool *pool;
@@ -24,9 +17,6 @@ struct ebb_engine {
 	int n_ranges;
 	struct ebb_arena parts, arena; /* the list of blocks, then what they hold */
 };
-
-/* Floats of one range in work over whole flat buffers; part of the bits of the norm. */
-#define EBB_RANGE 16384
 
 /* Let blocks use at most this many input positions (never more than they have room for). Changes
  * time only. */

@@ -63,6 +63,13 @@ void ebb_weights_copy(struct ebb_weights *to, const struct ebb_weights *from); /
 void ebb_weights_adopt(struct ebb_weights *to, const struct ebb_weights *from);
 void ebb_weights_release(struct ebb_weights *w);
 
+/*
+ * Gradients are summed in this many series, whatever the threads or the device: slots are dealt to
+ * lanes in ascending runs, a lane adds up its rows in order, and the lanes are added in order. A
+ * constant, because it decides the order of additions and with it the bits of every training run.
+ */
+#define EBB_LANES 8
+
 /* Moments of AdamW. */
 struct ebb_optim {
 	float *m, *v; /* (layout->n_floats) */

@@ -72,6 +72,9 @@ struct ebb_net {
 	struct ebb_arena arena;
 };
 
+/* Floats of one range in work over whole flat buffers; part of the bits of the norm. */
+#define EBB_RANGE 16384
+
 int ebb_net_init(struct ebb_net *net, const struct ebb_layout *layout, const struct ebb_ops *ops,
 		 struct ebb_err *err);
 void ebb_net_release(struct ebb_net *net);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/file.h"
 #include "record/standing.h"
+#include "sweep/device.h"
 #include "sweep/sweep.h"
 #include "train/fields.h"
 #include "train/trial.h"
@@ -240,6 +241,7 @@ int ebb_sweep_plan_print(const struct ebb_sweep *s, FILE *out, struct ebb_err *e
 	}
 	fputs("\n", out);
 	note_equal_arms(def, out);
+	ebb_device_print(s, out);
 out:
 	for (int k = 0; k < n_bases; k++)
 		free(base[k]);

@@ -17,6 +17,7 @@
 #include "record/seal.h"
 #include "record/standing.h"
 #include "record/tensors.h"
+#include "sweep/device.h"
 #include "sweep/growth.h"
 #include "sweep/process.h"
 #include "sweep/worker.h"
@@ -34,6 +35,7 @@ struct state {
 	bool *base_failed;             /* (n_bases)               */
 	struct ebb_extension *extends; /* (n_plans)               */
 	struct ebb_slot *slot;         /* shared with the workers (jobs) */
+	struct ebb_device device;
 	int jobs, finished, indexed;
 	double index_time, index_cost;
 	struct ebb_progress progress;
@@ -70,6 +72,8 @@ static int start(struct state *st, struct ebb_slot *slot, int index, struct ebb_
 {
 	const struct ebb_job *job = &st->job[index];
 	const struct ebb_plan *plan = &st->s->def->plan[job->plan];
+	struct ebb_channel *gpu =
+		ebb_device_channel(&st->device, (int)(slot - st->slot), &plan->options);
 	struct ebb_history history = {0};
 	int pid;
 
@@ -86,7 +90,7 @@ static int start(struct state *st, struct ebb_slot *slot, int index, struct ebb_
 		ebb_standing_fail(st->s->run_dir, plan->id, 0, NULL, NULL);
 		ebb_log_event(&st->log, "started", plan->id, -1, slot->label);
 	}
-	pid = ebb_worker_start(st->s, job, &history, slot, err);
+	pid = ebb_worker_start(st->s, job, &history, slot, gpu, err);
 	ebb_history_release(&history);
 	if (pid < 0)
 		return pid;
@@ -139,6 +143,7 @@ static void reap(struct state *st, struct ebb_slot *slot, int wait_status)
 			 WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)));
 	slot->pid = 0;
 	st->running--;
+	ebb_device_leave(&st->device, (int)(slot - st->slot));
 	if (st->job[slot->job].kind == EBB_JOB_BASE) {
 		reap_base(st, slot, outcome);
 		return;
@@ -228,6 +233,13 @@ static int feed(struct state *st, struct ebb_slot *slot, struct ebb_err *err)
 	return 0;
 }
 
+/* Is there work left whose slots wait for the GPU's server? */
+static bool held_up(const struct state *st)
+{
+	return st->next < st->n_jobs && !ebb_stop_requested &&
+	       !ebb_device_free(&st->device, 0);
+}
+
 static int run_jobs(struct state *st, struct ebb_err *err)
 {
 	int told = 0, rc = 0;
@@ -242,11 +254,13 @@ static int run_jobs(struct state *st, struct ebb_err *err)
 		pid_t pid;
 
 		for (int i = 0; i < st->jobs && rc == 0 && !ebb_stop_requested; i++)
-			if (!st->slot[i].pid)
+			if (!st->slot[i].pid && ebb_device_free(&st->device, i))
 				rc = feed(st, &st->slot[i], err);
-		if (st->running == 0)
+		if (st->running == 0 && !held_up(st))
 			break;
 		pid = waitpid(-1, &wait_status, WNOHANG);
+		if (pid > 0 && pid == st->device.pid)
+			ebb_device_lost(&st->device, wait_status);
 		for (int i = 0; i < st->jobs; i++) {
 			struct ebb_slot *slot = &st->slot[i];
 
@@ -442,6 +456,12 @@ int ebb_sweep_run(const struct ebb_sweep *s, struct ebb_sweep_result *result, st
 	result->planned = s->def->n_plans;
 	rc = ebb_sweep_check(s, err);
 	if (rc == 0)
+		rc = ebb_device_open(&st.device, s, err);
+	if (rc == 0 && st.device.note[0])
+		fprintf(stderr, "ebb run: %s\n", st.device.note);
+	if (st.device.office)
+		st.jobs = st.device.jobs;
+	if (rc == 0)
 		rc = ebb_dir_make(s->run_dir, err);
 	if (rc == 0)
 		rc = lock_run(s->run_dir, &lock, err);
@@ -472,6 +492,7 @@ int ebb_sweep_run(const struct ebb_sweep *s, struct ebb_sweep_result *result, st
 	free(st.extends);
 	free(st.job);
 out:
+	ebb_device_close(&st.device);
 	if (lock >= 0)
 		close(lock);
 	return rc;

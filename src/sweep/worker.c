@@ -36,7 +36,7 @@ static int make_base(const struct ebb_sweep *s, const struct ebb_options *o, str
 
 static int run_trial(const struct ebb_sweep *s, const struct ebb_job *job,
 		     const struct ebb_history *history, struct ebb_slot *slot,
-		     enum ebb_status *status, struct ebb_err *err)
+		     struct ebb_channel *gpu, enum ebb_status *status, struct ebb_err *err)
 {
 	const struct ebb_plan *plan = &s->def->plan[job->plan];
 	struct ebb_solo solo = {.options = &plan->options,
@@ -46,6 +46,7 @@ static int run_trial(const struct ebb_sweep *s, const struct ebb_job *job,
 				.attempt = history->attempts + 1,
 				.history = (const char *const *)history->line,
 				.from_step = -1,
+				.gpu = gpu,
 				.watch = &slot->watch};
 	int rc;
 
@@ -59,7 +60,8 @@ static int run_trial(const struct ebb_sweep *s, const struct ebb_job *job,
 }
 
 static enum ebb_outcome work(const struct ebb_sweep *s, const struct ebb_job *job,
-			     const struct ebb_history *history, struct ebb_slot *slot)
+			     const struct ebb_history *history, struct ebb_slot *slot,
+			     struct ebb_channel *gpu)
 {
 	enum ebb_status status = EBB_STATUS_COMPLETE;
 	struct ebb_err err = EBB_ERR_INIT;
@@ -70,7 +72,7 @@ static enum ebb_outcome work(const struct ebb_sweep *s, const struct ebb_job *jo
 	if (job->kind == EBB_JOB_BASE)
 		rc = make_base(s, &s->def->plan[job->plan].options, slot, &err);
 	else
-		rc = run_trial(s, job, history, slot, &status, &err);
+		rc = run_trial(s, job, history, slot, gpu, &status, &err);
 	if (rc == EBB_ESTOP)
 		return EBB_OUTCOME_STOPPED;
 	if (rc < 0) {
@@ -83,11 +85,12 @@ static enum ebb_outcome work(const struct ebb_sweep *s, const struct ebb_job *jo
 }
 
 int ebb_worker_start(const struct ebb_sweep *s, const struct ebb_job *job,
-		     const struct ebb_history *history, struct ebb_slot *slot, struct ebb_err *err)
+		     const struct ebb_history *history, struct ebb_slot *slot,
+		     struct ebb_channel *gpu, struct ebb_err *err)
 {
 	int pid = ebb_process_fork(err);
 
 	if (pid != 0)
 		return pid;
-	_exit(work(s, job, history, slot));
+	_exit(work(s, job, history, slot, gpu));
 }

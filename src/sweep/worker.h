@@ -8,6 +8,7 @@
 #include "sweep/process.h"
 #include "sweep/progress.h"
 #include "sweep/sweep.h"
+#include "train/gpu_channel.h"
 
 enum ebb_job_kind { EBB_JOB_BASE, EBB_JOB_TRIAL };
 
@@ -28,8 +29,9 @@ enum ebb_outcome {
 };
 
 /* Start a worker on the slot (shared memory; slot->label is set). It ends when this process does.
- * Its pid, or a negative code. */
+ * gpu: where its trial computes; null: on the CPU, as bases always do. Its pid, or a negative code. */
 int ebb_worker_start(const struct ebb_sweep *sweep, const struct ebb_job *job,
-		     const struct ebb_history *history, struct ebb_slot *slot, struct ebb_err *err);
+		     const struct ebb_history *history, struct ebb_slot *slot,
+		     struct ebb_channel *gpu, struct ebb_err *err);
 
 #endif

@@ -23,11 +23,12 @@ struct ebb_gpu_info {
 	size_t memory_bytes, free_bytes; /* free at opening                     */
 };
 
-/* Row i of member p starts at at + p * member + i * ld; strides in floats. */
+/* Row i of member p starts at at + (p >> share) * member + i * ld; strides in floats. share: 2^share
+ * neighbours have one operand, as the series of a member's gradient share its weights. */
 struct ebb_pop {
 	float *at;
 	size_t member;
-	int ld;
+	int ld, share;
 };
 
 /* Rows of a member: of[p] <= most, or `most` for all where of is null. */
@@ -54,9 +55,24 @@ struct ebb_draw_rule {
 	int32_t top_k, greedy; /* top_k 0: off; greedy: the likeliest */
 };
 
-/* Arguments of adamw in ops.def. */
+/* Arguments of adamw in ops.def. skip: leave this member alone. */
 struct ebb_adamw_rule {
 	float scale, lr, b1, b2, c1, c2, eps, decay;
+	int32_t skip;
+};
+
+/*
+ * Responses being drawn, n a member; arrays (P, n) but for the results. t counts drawn tokens, at is
+ * the position the next token stands at, length what attention may read (0: ended), one is 1 until
+ * then. Token t of row i of member p goes to entry (p * n + i) * stride + t of the results.
+ */
+struct ebb_drawing {
+	int n, stride;
+	int32_t *token, *t, *at, *length, *one;
+	const int32_t *most, *eos; /* (P): longest response, end mark */
+	int32_t *drawn;            /* result: tokens            (P, n, stride) */
+	float *logp, *entropy, *sampler_logp; /* results; the last may be null (P, n, stride) */
+	int32_t *running;          /* responses that have not ended  (1)      */
 };
 
 struct ebb_gpu_ops {

@@ -1,9 +1,9 @@
 #include "train/bench.h"
+#include "train/gpu_client.h"
 
 #include <stdlib.h>
 
-/* policy = mix * current + (1 - mix) * policy, packed anew. */
-static void blend(struct ebb_weights *to, const struct ebb_weights *current, double mix)
+void ebb_bench_blend(struct ebb_weights *to, const struct ebb_weights *current, double mix)
 {
 	if (mix == 1) {
 		ebb_weights_copy(to, current);
@@ -15,10 +15,8 @@ static void blend(struct ebb_weights *to, const struct ebb_weights *current, dou
 	ebb_weights_pack(to);
 }
 
-void ebb_bench_serve(struct ebb_bench *b, struct ebb_request *r)
+static void serve_here(struct ebb_bench *b, struct ebb_request *r)
 {
-	double start = ebb_clock();
-
 	if (r->against >= 0)
 		r->pass.ref = &b->policy[r->against];
 	switch (r->kind) {
@@ -36,13 +34,39 @@ void ebb_bench_serve(struct ebb_bench *b, struct ebb_request *r)
 				       b->grad, &r->rule, &r->stepped);
 		break;
 	case EBB_REQUEST_BLEND:
-		blend(&b->policy[r->policy], &b->policy[EBB_POLICY_CURRENT], r->mix);
+		ebb_bench_blend(&b->policy[r->policy], &b->policy[EBB_POLICY_CURRENT], r->mix);
 		break;
 	case EBB_REQUEST_REST:
 	case EBB_REQUEST_DONE:
 		break;
 	}
+}
+
+int ebb_bench_serve(struct ebb_bench *b, struct ebb_request *r, struct ebb_err *err)
+{
+	double start = ebb_clock();
+	int rc = 0;
+
+	if (b->gpu)
+		rc = ebb_client_serve(b->gpu, b, r, err);
+	else
+		serve_here(b, r);
 	r->seconds = ebb_clock() - start;
+	return rc;
+}
+
+int ebb_bench_join(struct ebb_bench *b, struct ebb_channel *gpu, struct ebb_err *err)
+{
+	int rc = gpu ? ebb_client_join(gpu, b, err) : 0;
+
+	if (rc == 0)
+		b->gpu = gpu;
+	return rc;
+}
+
+int ebb_bench_fetch(struct ebb_bench *b, struct ebb_err *err)
+{
+	return b->gpu ? ebb_client_fetch(b->gpu, b, err) : 0;
 }
 
 int ebb_bench_optim(struct ebb_bench *b, struct ebb_err *err)

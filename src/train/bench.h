@@ -8,6 +8,8 @@
 #include "record/tensors.h"
 #include "train/trial.h"
 
+struct ebb_channel;
+
 struct ebb_bench {
 	struct ebb_lab lab; /* opened by the caller */
 	struct ebb_weights *policy;
@@ -15,6 +17,8 @@ struct ebb_bench {
 	struct ebb_optim optim;
 	struct ebb_optim critic; /* of a separate critic */
 	float *grad;
+	struct ebb_channel *gpu; /* null: the CPU; else weights and moments are those of the last
+				  * ebb_bench_fetch */
 };
 
 /* Optimizers as at the start. */
@@ -25,8 +29,14 @@ int ebb_bench_fill(struct ebb_bench *b, int n_policies, const char *base_dir,
 		   struct ebb_watch *watch, struct ebb_err *err);
 void ebb_bench_release(struct ebb_bench *b); /* the lab, too; safe when zero */
 
-/* Serve one request. */
-void ebb_bench_serve(struct ebb_bench *b, struct ebb_request *r);
+/* Move to a GPU; a channel of null: stay. All requests are served there from now on. */
+int ebb_bench_join(struct ebb_bench *b, struct ebb_channel *gpu, struct ebb_err *err);
+/* Serve one request. On the CPU nothing can go wrong. */
+int ebb_bench_serve(struct ebb_bench *b, struct ebb_request *r, struct ebb_err *err);
+/* Weights and moments as they are now, wherever the requests were served. */
+int ebb_bench_fetch(struct ebb_bench *b, struct ebb_err *err);
+/* policy = mix * current + (1 - mix) * policy, packed anew. */
+void ebb_bench_blend(struct ebb_weights *policy, const struct ebb_weights *current, double mix);
 
 /* ---- states on disk (checkpoint.c) ---- */
 

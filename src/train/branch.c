@@ -230,7 +230,9 @@ static int advance(struct ebb_bench *bench, struct ebb_trial *trial, int64_t goa
 			return ebb_err_set(err, EBB_ESTOP, "interrupted while branching");
 		if (watch)
 			snprintf(watch->phase, sizeof watch->phase, "branching");
-		ebb_bench_serve(bench, request);
+		rc = ebb_bench_serve(bench, request, err);
+		if (rc < 0)
+			return rc;
 	}
 }
 

@@ -28,6 +28,8 @@ static int save(struct run *r, int64_t keep_as, struct ebb_err *err)
 	int rc = ebb_writer_sync(r->writer, &mark, err);
 
 	if (rc == 0)
+		rc = ebb_bench_fetch(&r->bench, err);
+	if (rc == 0)
 		rc = ebb_state_write(path, &r->bench, r->trial, &mark, err);
 	r->flushed = ebb_clock();
 	if (keep_as < 0) /* nobody goes on from a state that is kept aside */
@@ -79,7 +81,7 @@ static int run_to_end(struct run *r, struct ebb_err *err)
 		if (due && request->kind == EBB_REQUEST_UPDATE)
 			rc = save(r, -1, err);
 		if (rc == 0)
-			ebb_bench_serve(&r->bench, request);
+			rc = ebb_bench_serve(&r->bench, request, err);
 		due = ebb_clock() - r->saved >= r->o->run.checkpoint_s;
 		if (rc == 0 && due && request->kind != EBB_REQUEST_UPDATE)
 			rc = save(r, -1, err);
@@ -154,6 +156,8 @@ static int attempt(struct run *r, const char *state, enum ebb_status *status, st
 				    err);
 	if (rc == 0 && state)
 		rc = take_up(r, state, &mark, err);
+	if (rc == 0)
+		rc = ebb_bench_join(&r->bench, s->gpu, err);
 	if (rc < 0)
 		goto out;
 	ebb_fields_init(&r->fields, r->bench.lab.task, r->o,

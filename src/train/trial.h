@@ -91,12 +91,15 @@ void ebb_trial_close(struct ebb_trial *trial);
 
 /* ---- the solo runner ---- */
 
+struct ebb_channel;
+
 struct ebb_solo {
 	const struct ebb_options *options;
 	const char *run_dir, *base_dir, *label;
 	int attempt;
 	const char *const *history; /* of earlier attempts (record.h); may be null            */
 	struct ebb_watch *watch;    /* may be null                                            */
+	struct ebb_channel *gpu; /* where requests are served (gpu_channel.h); null: here         */
 	const char *from_dir;   /* run directory whose states may be taken up; null: run_dir    */
 	const char *from_trial; /* id of the trial they are of: one with fewer train.steps that
 				 * this one extends; null: this one                           */

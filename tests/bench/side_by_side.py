@@ -50,11 +50,12 @@ def run(command):
 
 
 def peer_at_its_best(python, mode, shape):
-    """The command of the fastest way, of those that work with this version."""
+    """The command of the fastest way, of those that work with this version: two iterations each."""
     best, fastest = None, 0.0
     for way in PEER_WAYS[mode]:
         command = [python, str(PEER), "--mode", mode] + shape + way
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        done = subprocess.run(command + ["--iters", "2"], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True)
         rate = json.loads(done.stdout)["tokens_per_s"] if done.returncode == 0 else 0.0
         if rate > fastest:
             best, fastest = command, rate

@@ -240,15 +240,16 @@ static void do_piece(void *ctx)
 	struct ebb_sequences s = {o->n, o->T, o->first, o->row_length};
 	size_t m = (size_t)o->M;
 	int P = o->P, C = o->C, F = o->F, V = o->V;
-	struct ebb_pop none = {0}, q = {a->qkv, 3 * m * (size_t)C, 3 * C}, k = q, v = q;
-	struct ebb_pop x = {a->x, m * (size_t)C, C}, y = {a->norm1, m * (size_t)C, C};
-	struct ebb_pop rstd = {a->rstd1, m, 1}, stat = {a->stat, 2 * m * o->NH, 2 * o->NH};
-	struct ebb_pop att = {a->att, m * (size_t)C, C}, datt = {o->datt, m * (size_t)C, C};
-	struct ebb_pop dq = {o->dqkv, 3 * m * (size_t)C, 3 * C}, dk = dq, dv = dq;
-	struct ebb_pop mean = {o->mean, m * (size_t)o->NH, o->NH};
-	struct ebb_pop w = {o->w, o->n_weights, C}, dw = {o->grad, o->n_weights, C};
-	struct ebb_pop gu = {a->gu, 2 * m * (size_t)F, 2 * F}, h = {a->hidden, m * (size_t)F, F};
-	struct ebb_pop dgu = {o->dgu, 2 * m * (size_t)F, 2 * F};
+	struct ebb_pop none = {0}, q = {a->qkv, 3 * m * (size_t)C, 3 * C, 0}, k = q, v = q;
+	struct ebb_pop x = {a->x, m * (size_t)C, C, 0}, y = {a->norm1, m * (size_t)C, C, 0};
+	struct ebb_pop rstd = {a->rstd1, m, 1, 0}, stat = {a->stat, 2 * m * o->NH, 2 * o->NH, 0};
+	struct ebb_pop att = {a->att, m * (size_t)C, C, 0}, datt = {o->datt, m * (size_t)C, C, 0};
+	struct ebb_pop dq = {o->dqkv, 3 * m * (size_t)C, 3 * C, 0}, dk = dq, dv = dq;
+	struct ebb_pop mean = {o->mean, m * (size_t)o->NH, o->NH, 0};
+	struct ebb_pop w = {o->w, o->n_weights, C, 0}, dw = {o->grad, o->n_weights, C, 0};
+	struct ebb_pop gu = {a->gu, 2 * m * (size_t)F, 2 * F, 0},
+		       h = {a->hidden, m * (size_t)F, F, 0};
+	struct ebb_pop dgu = {o->dgu, 2 * m * (size_t)F, 2 * F, 0};
 	struct ebb_pop dh = {o->dhidden, m * (size_t)F, F}, z = {o->logits, m * (size_t)V, V};
 
 	k.at += C;
@@ -288,8 +289,8 @@ static void do_piece(void *ctx)
 		op->sum_squares(g, P, o->n_weights, 65536, dw, o->partial, o->norm);
 		break;
 	default:
-		op->adamw(g, P, o->n_weights, w, dw, (struct ebb_pop){o->m, o->n_weights, 0},
-			  (struct ebb_pop){o->v, o->n_weights, 0}, o->adamw, 1);
+		op->adamw(g, P, o->n_weights, w, dw, (struct ebb_pop){o->m, o->n_weights, 0, 0},
+			  (struct ebb_pop){o->v, o->n_weights, 0, 0}, o->adamw, 1);
 	}
 }
 

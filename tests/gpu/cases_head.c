@@ -6,6 +6,7 @@ static void head(struct rig *r, int P, int M, int V, float scale, int with_ref, 
 	int ld = V + 3;
 	size_t m = (size_t)M * ld, N = (size_t)P * M;
 	struct buf *logits, *ref, *target, *tau, *logp, *entropy, *kl, *moment, *stat, *w[3], *dl;
+	struct buf *cross;
 	struct ebb_count rows = {M, NULL};
 	struct ebb_pop none = {0};
 
@@ -33,10 +34,13 @@ static void head(struct rig *r, int P, int M, int V, float scale, int with_ref, 
 	for (int i = 0; i < 3; i++)
 		w[i] = noise(r, "w", N, 1.0f);
 	dl = noise(r, "dlogits", (size_t)P * m, 1.0f);
+	cross = noise(r, "cross", N, 1.0f);
 	r->gpu->op.head_fwd(r->g, P, rows, V, pop(logits, m, ld), target->device, tau->device,
 			    with_ref ? pop(ref, m, ld) : none, logp->device, entropy->device,
 			    with_ref ? kl->device : NULL, with_weights ? moment->device : NULL,
 			    stat->device);
+	r->gpu->op.head_cross_fwd(r->g, P, rows, V, pop(logits, m, ld), tau->device,
+				  pop(ref, m, ld), stat->device, cross->device);
 	r->gpu->op.head_bwd(r->g, P, rows, V, pop(logits, m, ld), target->device, tau->device,
 			    with_ref ? pop(ref, m, ld) : none, stat->device, w[0]->device,
 			    with_weights ? w[1]->device : NULL, with_weights ? w[2]->device : NULL,
@@ -49,6 +53,8 @@ static void head(struct rig *r, int P, int M, int V, float scale, int with_ref, 
 		r->cpu->head_fwd(M, V, part(logits, p, m), ld, t, host(tau)[p], q, host(logp) + at,
 				 host(entropy) + at, with_ref ? host(kl) + at : NULL,
 				 with_weights ? host(moment) + 4 * at : NULL, host(stat) + 4 * at);
+		r->cpu->head_cross_fwd(M, V, part(logits, p, m), ld, host(tau)[p], part(ref, p, m),
+				       host(stat) + 4 * at, host(cross) + at);
 		r->cpu->head_bwd(M, V, part(logits, p, m), ld, t, host(tau)[p], q,
 				 host(stat) + 4 * at, host(w[0]) + at,
 				 with_weights ? host(w[1]) + at : NULL,
@@ -59,6 +65,7 @@ static void head(struct rig *r, int P, int M, int V, float scale, int with_ref, 
 	same(r, kl);
 	same(r, moment);
 	same(r, stat);
+	same(r, cross);
 	same(r, dl);
 }
 

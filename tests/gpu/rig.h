@@ -56,7 +56,7 @@ static inline float *part(const struct buf *b, int p, size_t member)
 
 static inline struct ebb_pop pop(const struct buf *b, size_t member, int ld)
 {
-	return (struct ebb_pop){b->device, member, ld};
+	return (struct ebb_pop){b->device, member, ld, 0};
 }
 
 /* Download and compare with the host's bytes. */

@@ -128,7 +128,7 @@ static void open_training(struct policy *o, int from)
 	for (int p = 0; p < o->P; p++) {
 		tau[p] = 1.0f + 0.01f * (float)((from + p) % 10);
 		rule[p] = (struct ebb_adamw_rule){1.0f, 1e-3f, 0.9f,  0.95f,
-						  0.1f, 0.05f, 1e-8f, 0.01f};
+						  0.1f, 0.05f, 1e-8f, 0.01f, 0};
 	}
 	o->row_token = get(o, N * 4);
 	o->row_target = get(o, N * 4);
@@ -285,12 +285,12 @@ void policy_reset(struct policy *o)
 
 static struct ebb_pop rows(const struct policy *o, float *x, int ld)
 {
-	return (struct ebb_pop){x, (size_t)o->M * (size_t)ld, ld};
+	return (struct ebb_pop){x, (size_t)o->M * (size_t)ld, ld, 0};
 }
 
 static struct ebb_pop weight(const struct policy *o, float *flat, size_t at, int ld)
 {
-	return (struct ebb_pop){flat + at, o->n_weights, ld};
+	return (struct ebb_pop){flat + at, o->n_weights, ld, 0};
 }
 
 /* Through the layer up to rotated queries, keys and values in a->qkv. */

@@ -67,8 +67,10 @@ static void rig_close(struct rig *r)
 
 static void serve(struct rig *r)
 {
+	struct ebb_err err = EBB_ERR_INIT;
+
 	if (r->left)
-		ebb_bench_serve(&r->bench, r->left);
+		cr_assert_eq(ebb_bench_serve(&r->bench, r->left, &err), 0, "%s", err.text);
 	r->left = NULL;
 }
 

@@ -64,7 +64,7 @@ __host__ __device__ static inline size_t kv_tile_floats(int D)
 
 __device__ static inline float *row_of(struct ebb_pop x, int p, int i)
 {
-	return x.at + (size_t)p * x.member + (size_t)i * (size_t)x.ld;
+	return x.at + (size_t)(p >> x.share) * x.member + (size_t)i * (size_t)x.ld;
 }
 
 __device__ static inline int rows_of(struct ebb_count M, int p)

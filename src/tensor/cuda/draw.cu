@@ -184,6 +184,41 @@ void ebb_cuda_draw(struct ebb_gpu_device *g, int P, struct ebb_count M, int V,
 	ebb_cuda_launched(g, "draw");
 }
 
+__global__ static void settle_kernel(struct ebb_drawing d, const float *logp, const float *entropy,
+				     const float *sampler_logp)
+{
+	int p = (int)blockIdx.y, i = (int)(blockIdx.x * THREADS + threadIdx.x), t;
+	size_t at = (size_t)p * (size_t)d.n + (size_t)i, to;
+
+	if (i >= d.n || d.length[at] == 0)
+		return;
+	t = d.t[at];
+	to = at * (size_t)d.stride + (size_t)t;
+	d.drawn[to] = d.token[at];
+	d.logp[to] = logp[at];
+	d.entropy[to] = entropy[at];
+	if (sampler_logp)
+		d.sampler_logp[to] = sampler_logp[at];
+	d.t[at] = t + 1;
+	if (d.token[at] == d.eos[p] || t + 1 == d.most[p]) {
+		d.length[at] = d.one[at] = 0;
+		atomicSub(d.running, 1);
+	} else {
+		d.at[at]++;
+		d.length[at]++;
+	}
+}
+
+void ebb_cuda_settle(struct ebb_gpu_device *g, int P, struct ebb_drawing d, const float *logp,
+		     const float *entropy, const float *sampler_logp)
+{
+	if (!worth_launching(g, P, (size_t)d.n, "settle"))
+		return;
+	settle_kernel<<<dim3(blocks_for((size_t)d.n, THREADS), (unsigned)P), THREADS, 0,
+			g->stream>>>(d, logp, entropy, sampler_logp);
+	ebb_cuda_launched(g, "settle");
+}
+
 __global__ static void advance_kernel(int n, int32_t by, int32_t *x)
 {
 	int i = (int)(blockIdx.x * THREADS + threadIdx.x);

@@ -175,3 +175,43 @@ void ebb_cuda_head_bwd(struct ebb_gpu_device *g, int P, struct ebb_count M, int 
 				       w_kl, dlogits);
 	ebb_cuda_launched(g, "head_bwd");
 }
+
+__global__ static void head_cross_fwd_kernel(struct ebb_count M, int V, struct ebb_pop logits,
+					     const float *tau, struct ebb_pop other,
+					     const float *stat, float *cross)
+{
+	int p = (int)blockIdx.y, i = (int)(blockIdx.x * ROWS + threadIdx.x / 16);
+	size_t at = (size_t)p * (size_t)M.most + (size_t)i;
+	float inv_tau, sum = 0.0f;
+	struct head_norm norm, other_norm;
+	const float *row, *other_row;
+
+	if (i >= rows_of(M, p))
+		return;
+	inv_tau = __fdiv_rn(1.0f, tau[p]);
+	row = row_of(logits, p, i);
+	other_row = row_of(other, p, i);
+	norm.top = stat[4 * at];
+	norm.log_sum = stat[4 * at + 1];
+	other_norm = normalise(V, other_row, inv_tau);
+	for (int j = (int)threadIdx.x % 16; j < V; j += 16) {
+		float lp = head_logp(row[j], inv_tau, norm);
+		float lq = head_logp(other_row[j], inv_tau, other_norm), q = exp_negative(lq);
+
+		sum = __fmaf_rn(q, where_positive(q, lq - lp), sum);
+	}
+	sum = tree_sum(sum);
+	if (threadIdx.x % 16 == 0)
+		cross[at] = sum;
+}
+
+void ebb_cuda_head_cross_fwd(struct ebb_gpu_device *g, int P, struct ebb_count M, int V,
+			     struct ebb_pop logits, const float *tau, struct ebb_pop other,
+			     const float *stat, float *cross)
+{
+	if (!worth_launching(g, P, (size_t)M.most, "head_cross_fwd"))
+		return;
+	head_cross_fwd_kernel<<<dim3(blocks_for((size_t)M.most, ROWS), (unsigned)P), THREADS, 0,
+				g->stream>>>(M, V, logits, tau, other, stat, cross);
+	ebb_cuda_launched(g, "head_cross_fwd");
+}

@@ -29,6 +29,26 @@ void ebb_cuda_lane_sum(struct ebb_gpu_device *g, int P, size_t n, int lanes, siz
 	ebb_cuda_launched(g, "lane_sum");
 }
 
+__global__ static void subtract_kernel(size_t n, struct ebb_pop a, struct ebb_pop b,
+				       struct ebb_pop out)
+{
+	int p = (int)blockIdx.y;
+	size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
+
+	if (i < n)
+		row_of(out, p, 0)[i] = row_of(a, p, 0)[i] - row_of(b, p, 0)[i];
+}
+
+void ebb_cuda_subtract(struct ebb_gpu_device *g, int P, size_t n, struct ebb_pop a,
+		       struct ebb_pop b, struct ebb_pop out)
+{
+	if (!worth_launching(g, P, n, "subtract"))
+		return;
+	subtract_kernel<<<dim3(blocks_for(n, THREADS), (unsigned)P), THREADS, 0, g->stream>>>(
+		n, a, b, out);
+	ebb_cuda_launched(g, "subtract");
+}
+
 /* The product of two floats is exact in double, so there is one rounding a term. */
 __global__ static void square_kernel(size_t n, size_t piece, struct ebb_pop x, size_t pieces,
 				     double *partial)
@@ -93,7 +113,7 @@ __global__ static void adamw_kernel(size_t n, struct ebb_pop w, struct ebb_pop g
 	struct ebb_adamw_rule r;
 	float g, mi, vi, wi, root, step;
 
-	if (i >= n)
+	if (i >= n || rules[p].skip)
 		return;
 	r = rules[p];
 	g = row_of(grad, p, 0)[i] * r.scale;

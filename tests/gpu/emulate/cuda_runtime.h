@@ -118,6 +118,14 @@ static inline uint32_t __umulhi(uint32_t a, uint32_t b)
 {
 	return (uint32_t)((uint64_t)a * b >> 32);
 }
+/* Threads take turns, so nothing comes in between. */
+static inline int atomicSub(int *x, int by)
+{
+	int old = *x;
+
+	*x = old - by;
+	return old;
+}
 static inline int __ffs(int x)
 {
 	return __builtin_ffs(x);

@@ -1,0 +1,408 @@
+/*
+ * The server's loop. Small orders are served as they come. Passes wait until every member of their
+ * population asks for one, but no longer than PATIENCE_S, and then those that are alike go together;
+ * members that stand elsewhere follow at once. Who shares a pass with whom changes no bit.
+ */
+#include "train/gpu_server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "rollout/population_sampler.h"
+
+#define PATIENCE_S  0.002 /* how long a member waits for company */
+#define NAP_S       0.2   /* between two looks at an idle office */
+#define MEMBERS_MAX 4096
+
+/* One population and who sits where. */
+struct hall {
+	struct ebb_population *pop;
+	struct ebb_layout layout;
+	struct ebb_order shape; /* of the order it was opened for */
+	int members, seated;
+	int *channel; /* of a member; -1: nobody (members) */
+};
+
+struct place {
+	struct hall *hall; /* null: nowhere */
+	int member;
+	double asked; /* when its pass was */
+};
+
+struct server {
+	struct ebb_office *office;
+	struct ebb_gpu *gpu;
+	const struct ebb_ops *ops;
+	struct hall **hall;
+	int n_halls;
+	struct place *place; /* of a channel (office->n) */
+};
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static bool asks(const struct server *s, int c)
+{
+	const struct ebb_channel *channel = &s->office->channel[c];
+
+	return atomic_load(&channel->turn) == EBB_TURN_ASKED && !atomic_load(&channel->gone);
+}
+
+static void answer(struct server *s, int c, int rc, const struct ebb_err *err)
+{
+	struct ebb_channel *channel = &s->office->channel[c];
+
+	channel->rc = rc;
+	if (rc < 0)
+		snprintf(channel->text, sizeof channel->text, "%s", err->text);
+	atomic_store(&channel->turn, EBB_TURN_ANSWERED);
+	ebb_futex_wake(&channel->turn);
+}
+
+/* ---- seats ---- */
+
+static bool same_shape(const struct ebb_order *a, const struct ebb_order *b)
+{
+	const struct ebb_model *m = &a->model, *n = &b->model;
+
+	return a->policies == b->policies && a->optimizers == b->optimizers && m->V == n->V &&
+	       m->T == n->T && m->C == n->C && m->NH == n->NH && m->NKV == n->NKV && m->D == n->D &&
+	       m->F == n->F && m->L == n->L && m->qkv_bias == n->qkv_bias &&
+	       m->qk_norm == n->qk_norm && m->tied == n->tied && m->value == n->value &&
+	       m->rope_theta == n->rope_theta && m->norm_eps == n->norm_eps;
+}
+
+static void hall_close(struct hall *h)
+{
+	ebb_population_close(h->pop);
+	ebb_layout_release(&h->layout);
+	free(h->channel);
+	free(h);
+}
+
+/* A population with as many seats as memory lets be. */
+static int hall_open(struct server *s, const struct ebb_order *o, struct ebb_err *err)
+{
+	struct hall *h = ebb_xcalloc(1, sizeof *h);
+	struct ebb_population_size size = {.policies = o->policies,
+					   .optimizers = o->optimizers,
+					   .positions = o->positions,
+					   .samples = o->samples};
+	int rc = ebb_layout_init(&h->layout, &o->model, err);
+
+	for (h->members = s->office->members; rc == 0; h->members /= 2) {
+		size.members = h->members;
+		*err = (struct ebb_err)EBB_ERR_INIT;
+		rc = ebb_population_open(&h->pop, s->gpu, &h->layout, s->ops, &size, err);
+		if (rc != EBB_ENOMEM || h->members == 1)
+			break;
+		rc = 0;
+	}
+	if (rc < 0) {
+		hall_close(h);
+		return rc;
+	}
+	h->shape = *o;
+	h->channel = ebb_xcalloc((size_t)h->members, sizeof *h->channel);
+	for (int p = 0; p < h->members; p++)
+		h->channel[p] = -1;
+	s->hall = ebb_xrealloc(s->hall, (size_t)s->n_halls + 1, sizeof *s->hall);
+	s->hall[s->n_halls++] = h;
+	return 0;
+}
+
+static void leave(struct server *s, int c)
+{
+	struct place *place = &s->place[c];
+
+	if (place->hall) {
+		place->hall->channel[place->member] = -1;
+		place->hall->seated--;
+	}
+	*place = (struct place){0};
+}
+
+/* 1: seated; 0: all seats are taken; negative: there is no room for one. */
+static int join(struct server *s, int c, struct ebb_err *err)
+{
+	const struct ebb_order *o = &s->office->channel[c].order;
+	struct hall *h = NULL;
+	int rc = 0;
+
+	leave(s, c);
+	for (int i = 0; i < s->n_halls; i++)
+		if (same_shape(&s->hall[i]->shape, o))
+			h = s->hall[i];
+	if (!h) {
+		rc = hall_open(s, o, err);
+		if (rc < 0)
+			return rc;
+		h = s->hall[s->n_halls - 1];
+	}
+	for (int p = 0; p < h->members; p++)
+		if (h->channel[p] < 0) {
+			h->channel[p] = c;
+			h->seated++;
+			s->place[c] = (struct place){.hall = h, .member = p};
+			return 1;
+		}
+	return 0;
+}
+
+/* ---- orders of one member ---- */
+
+static bool is_pass(enum ebb_order_kind kind)
+{
+	return kind == EBB_ORDER_DECODE || kind == EBB_ORDER_SCORE || kind == EBB_ORDER_UPDATE;
+}
+
+/* Moments or weights, one way or the other. */
+static int move(struct server *s, int c, struct ebb_err *err)
+{
+	struct ebb_order *o = &s->office->channel[c].order;
+	struct ebb_population *pop = s->place[c].hall->pop;
+	struct ebb_optim optim = {o->flat, o->second, o->t};
+	const int p = s->place[c].member;
+	int rc;
+
+	if (o->kind == EBB_ORDER_COPY)
+		return ebb_population_copy(pop, p, o->policy, o->from, err);
+	if (o->optimizer < 0)
+		return o->kind == EBB_ORDER_PUT
+			       ? ebb_population_put(pop, p, o->policy, o->flat, err)
+			       : ebb_population_get(pop, p, o->policy, o->flat, err);
+	if (o->kind == EBB_ORDER_PUT)
+		return ebb_population_put_optim(pop, p, o->optimizer, &optim, err);
+	rc = ebb_population_get_optim(pop, p, o->optimizer, &optim, err);
+	o->t = optim.t;
+	return rc;
+}
+
+/* Serve everything that is no pass; was there anything? */
+static bool serve_small(struct server *s)
+{
+	bool any = false;
+
+	for (int c = 0; c < s->office->n; c++) {
+		struct ebb_channel *channel = &s->office->channel[c];
+		struct ebb_err err = EBB_ERR_INIT;
+		int rc;
+
+		if (atomic_load(&channel->gone)) {
+			leave(s, c);
+			atomic_store(&channel->turn, EBB_TURN_IDLE);
+			atomic_store(&channel->gone, false);
+			any = true;
+		}
+		if (!asks(s, c) || is_pass(channel->order.kind))
+			continue;
+		rc = channel->order.kind == EBB_ORDER_JOIN ? join(s, c, &err) : move(s, c, &err);
+		if (channel->order.kind == EBB_ORDER_JOIN && rc == 0)
+			continue; /* until somebody leaves */
+		answer(s, c, rc < 0 ? rc : 0, &err);
+		any = true;
+	}
+	return any;
+}
+
+/* ---- shared passes ---- */
+
+static bool waits(const struct server *s, int c)
+{
+	return c >= 0 && asks(s, c) && is_pass(s->office->channel[c].order.kind);
+}
+
+static bool alike(const struct ebb_order *a, const struct ebb_order *b)
+{
+	return a->kind == b->kind && a->policy == b->policy && a->against == b->against &&
+	       a->optimizer == b->optimizer;
+}
+
+/* The channels whose orders go together, of those of a hall that wait: the most there are. */
+static int choose(const struct server *s, const struct hall *h, int *chosen)
+{
+	int best = 0, most = 0;
+
+	for (int p = 0; p < h->members; p++) {
+		int n = 0;
+
+		if (!waits(s, h->channel[p]))
+			continue;
+		for (int q = 0; q < h->members; q++)
+			n += waits(s, h->channel[q]) &&
+			     alike(&s->office->channel[h->channel[q]].order,
+				   &s->office->channel[h->channel[p]].order);
+		if (n > most) {
+			most = n;
+			best = h->channel[p];
+		}
+	}
+	most = 0;
+	for (int p = 0; p < h->members; p++)
+		if (waits(s, h->channel[p]) && alike(&s->office->channel[h->channel[p]].order,
+						     &s->office->channel[best].order))
+			chosen[most++] = h->channel[p];
+	return most;
+}
+
+/* Members of a pass that waits for coefficients. */
+struct weighing {
+	struct server *s;
+	const int *channel; /* of work i */
+};
+
+/* Give the turn to the workers and wait for all of them, or their end. */
+static void weigh(void *ctx, struct ebb_work *work, int n)
+{
+	const struct weighing *w = ctx;
+	struct ebb_office *office = w->s->office;
+
+	for (int i = 0; i < n; i++) {
+		struct ebb_channel *channel = &office->channel[w->channel[i]];
+
+		channel->order.n_ranges = work[i].n_ranges;
+		memcpy(channel->order.range, work[i].range, sizeof work[i].range);
+		atomic_store(&channel->turn, EBB_TURN_WEIGHING);
+		ebb_futex_wake(&channel->turn);
+	}
+	for (int i = 0; i < n;) {
+		struct ebb_channel *channel = &office->channel[w->channel[i]];
+		uint32_t bell = atomic_load(&office->bell);
+
+		if (atomic_load(&channel->turn) == EBB_TURN_WEIGHED ||
+		    atomic_load(&channel->gone) || atomic_load(&office->closing))
+			i++;
+		else
+			ebb_futex_wait(&office->bell, bell, NAP_S);
+	}
+}
+
+static int serve_decode(struct server *s, struct hall *h, const int *chosen, int n,
+			struct ebb_err *err)
+{
+	struct ebb_drawn *work = ebb_xcalloc((size_t)n, sizeof *work);
+	int rc;
+
+	for (int i = 0; i < n; i++)
+		work[i] = (struct ebb_drawn){.member = s->place[chosen[i]].member,
+					     .decode = &s->office->channel[chosen[i]].order.decode};
+	rc = ebb_population_decode(h->pop, s->office->channel[chosen[0]].order.policy, work, n,
+				   err);
+	free(work);
+	return rc;
+}
+
+static int serve_rows(struct server *s, struct hall *h, const int *chosen, int n,
+		      struct ebb_err *err)
+{
+	const struct ebb_order *first = &s->office->channel[chosen[0]].order;
+	const bool update = first->kind == EBB_ORDER_UPDATE;
+	const int policy = first->policy, against = first->against;
+	struct ebb_work *work = ebb_xcalloc((size_t)n, sizeof *work);
+	struct ebb_population_update *step = ebb_xcalloc((size_t)n, sizeof *step);
+	struct weighing w = {s, chosen};
+	int rc;
+
+	for (int i = 0; i < n; i++) {
+		struct ebb_order *o = &s->office->channel[chosen[i]].order;
+
+		work[i] = (struct ebb_work){
+			.member = s->place[chosen[i]].member, .slot = o->slot, .pass = &o->pass};
+		step[i] = (struct ebb_population_update){.member = work[i].member, .rule = o->rule};
+	}
+	rc = ebb_population_pass(h->pop, policy, against, work, n, update ? weigh : NULL, &w, err);
+	if (rc == 0 && update)
+		rc = ebb_population_step(h->pop, policy, first->optimizer, step, n, err);
+	for (int i = 0; i < n && update; i++) {
+		s->office->channel[chosen[i]].order.norm = step[i].norm;
+		s->office->channel[chosen[i]].order.stepped = step[i].stepped;
+	}
+	free(work);
+	free(step);
+	return rc;
+}
+
+/* Serve the largest group of a hall if all its members wait or one has waited long enough; else say
+ * how long that may still be. */
+static bool serve_passes(struct server *s, struct hall *h, double *patience)
+{
+	int waiting = 0, n, chosen[MEMBERS_MAX], rc;
+	struct ebb_err err = EBB_ERR_INIT;
+	double longest = 0, at = now();
+
+	for (int p = 0; p < h->members; p++) {
+		const int c = h->channel[p];
+
+		if (!waits(s, c))
+			continue;
+		if (s->place[c].asked == 0)
+			s->place[c].asked = at;
+		if (at - s->place[c].asked > longest)
+			longest = at - s->place[c].asked;
+		waiting++;
+	}
+	if (waiting == 0)
+		return false;
+	if (waiting < h->seated && longest < PATIENCE_S) {
+		if (PATIENCE_S - longest < *patience)
+			*patience = PATIENCE_S - longest;
+		return false;
+	}
+	n = choose(s, h, chosen);
+	for (int i = 0; i < n; i++)
+		s->place[chosen[i]].asked = 0;
+	rc = s->office->channel[chosen[0]].order.kind == EBB_ORDER_DECODE
+		     ? serve_decode(s, h, chosen, n, &err)
+		     : serve_rows(s, h, chosen, n, &err);
+	for (int i = 0; i < n; i++)
+		answer(s, chosen[i], rc, &err);
+	return true;
+}
+
+/* ---- the process ---- */
+
+static void run(struct server *s)
+{
+	while (!atomic_load(&s->office->closing)) {
+		uint32_t bell = atomic_load(&s->office->bell);
+		double patience = NAP_S;
+		bool any = serve_small(s);
+
+		for (int i = 0; i < s->n_halls; i++)
+			any |= serve_passes(s, s->hall[i], &patience);
+		if (!any)
+			ebb_futex_wait(&s->office->bell, bell, patience);
+	}
+}
+
+void ebb_server_run(struct ebb_office *office)
+{
+	struct server s = {.office = office};
+	struct ebb_err err = EBB_ERR_INIT;
+
+	s.ops = ebb_cpu_ops("auto", &err);
+	s.gpu = s.ops ? ebb_gpu_open(NULL, &err) : NULL;
+	if (!s.gpu) {
+		snprintf(office->text, sizeof office->text, "%s", err.text);
+		atomic_store(&office->state, EBB_OFFICE_FAILED);
+		ebb_futex_wake(&office->state);
+		return;
+	}
+	snprintf(office->device, sizeof office->device, "%s", s.gpu->info.name);
+	office->memory_bytes = s.gpu->info.free_bytes;
+	s.place = ebb_xcalloc((size_t)office->n, sizeof *s.place);
+	atomic_store(&office->state, EBB_OFFICE_OPEN);
+	ebb_futex_wake(&office->state);
+	run(&s);
+	for (int i = 0; i < s.n_halls; i++)
+		hall_close(s.hall[i]);
+	free(s.hall);
+	free(s.place);
+	ebb_gpu_close(s.gpu);
+}
