@@ -1,7 +1,7 @@
 /*
  * ebb bench: how fast this machine runs the work of training, next to what the processor can do
- * (bench_job.h), what measuring costs (bench_metrics.h), and how that compares with an earlier
- * result (bench_before.h).
+ * (bench_job.h), on a GPU for populations (bench_gpu.h), what measuring costs (bench_metrics.h), and
+ * how that compares with an earlier result (bench_before.h).
  *
  * Tokens a second are trained (train) or generated (sample, rl) tokens over the fastest of --iters
  * iterations after a warm-up; the median stands beside it.
@@ -13,6 +13,7 @@
 #include <string.h>
 #include "base/buf.h"
 #include "command/bench_before.h"
+#include "command/bench_gpu.h"
 #include "command/bench_job.h"
 #include "command/bench_metrics.h"
 #include "command/command.h"
@@ -124,6 +125,71 @@ static void print_line(const struct row *row, bool first, bool compares)
 	fflush(stdout);
 }
 
+/* ---- populations ---- */
+
+static const char *const precision_name[] = {"fp32", "tf32", "bf16"};
+enum { N_PRECISIONS = sizeof precision_name / sizeof *precision_name };
+
+static void print_gpu_json(struct ebb_buf *out, const struct ebb_gpu *gpu,
+			   const struct ebb_bench_shape *s, enum ebb_bench_mode mode,
+			   enum ebb_gpu_precision precision, const struct ebb_bench_gpu_result *g)
+{
+	const struct ebb_bench_result *r = &g->r;
+	const struct ebb_model *m = &r->model;
+
+	ebb_buf_printf(out,
+		       "%s{\"mode\": \"%s\", \"device\": \"%s\", \"precision\": \"%s\", "
+		       "\"members\": %d, \"width\": %d, \"layers\": %d, \"heads\": %d, "
+		       "\"ffn\": %d, \"vocab\": %d, \"batch\": %d, \"seq\": %d, \"prompt\": %d, "
+		       "\"group\": %d, \"iters\": %d, \"parameters\": %zu",
+		       out->len ? ",\n " : "", mode_name[mode], gpu->info.name,
+		       precision_name[precision], g->members, m->C, m->L, m->NH, m->F, m->V,
+		       (int)s->batch, (int)s->seq, (int)s->prompt,
+		       mode == EBB_BENCH_RL ? (int)s->group : 1, (int)s->iters, r->n_parameters);
+	print_field(out, "tokens_per_s", r->tokens / r->best_s, "%.1f");
+	print_field(out, "tokens_per_s_median", r->tokens / r->median_s, "%.1f");
+	print_field(out, "ms_best", 1e3 * r->best_s, "%.3f");
+	print_field(out, "ms_median", 1e3 * r->median_s, "%.3f");
+	print_field(out, "ms_sample", 1e3 * r->sample_s, "%.3f");
+	print_field(out, "ms_update", 1e3 * r->update_s, "%.3f");
+	print_field(out, "gflops", 1e-9 * r->flops / r->best_s, "%.2f");
+	print_field(out, "peak_gflops", 1e-9 * r->peak_flops, "%.2f");
+	print_field(out, "peak_share", r->flops / r->best_s / r->peak_flops, "%.4f");
+	print_field(out, "decode_gbytes_per_s", 1e-9 * g->memory_bytes_per_s, "%.2f");
+	print_field(out, "launches", g->launches, "%.1f");
+	print_field(out, "device_bytes", (double)r->bytes, "%.0f");
+	ebb_buf_puts(out, "}");
+}
+
+static void print_gpu_line(const struct ebb_gpu *gpu, enum ebb_bench_mode mode,
+			   enum ebb_gpu_precision precision, const struct ebb_bench_gpu_result *g,
+			   double one_member_s, bool first)
+{
+	const struct ebb_bench_result *r = &g->r;
+
+	if (first)
+		printf("%s\n%-6s %-9s %7s %5s %6s %11s %9s %8s %8s %6s %7s %8s %10s\n",
+		       gpu->info.name, "mode", "precision", "members", "width", "layers", "tokens/s",
+		       "ms", "x one", "TFLOP/s", "share", "GB/s", "launches", "memory");
+	printf("%-6s %-9s %7d %5d %6d %11.0f %9.2f", mode_name[mode], precision_name[precision],
+	       g->members, r->model.C, r->model.L, r->tokens / r->best_s, 1e3 * r->best_s);
+	if (isnan(one_member_s))
+		printf(" %8s", "-");
+	else
+		printf(" %7.2fx", r->best_s / one_member_s);
+	printf(" %8.2f", 1e-12 * r->flops / r->best_s);
+	if (r->peak_flops > 0)
+		printf(" %4.0f %%", 100 * r->flops / r->best_s / r->peak_flops);
+	else
+		printf(" %6s", "-");
+	if (isnan(g->memory_bytes_per_s))
+		printf(" %7s", "-");
+	else
+		printf(" %7.0f", 1e-9 * g->memory_bytes_per_s);
+	printf(" %8.0f %6.1f MiB\n", g->launches, (double)r->bytes / 1048576.0);
+	fflush(stdout);
+}
+
 /* ---- the command line ---- */
 
 static const char help[] =
@@ -139,6 +205,10 @@ static const char help[] =
 	"  --group N       responses a prompt in mode rl (8)\n"
 	"  --iters N       timed iterations after one of warm-up (5)\n"
 	"  --isa NAME      auto, avx512, avx2 or scalar (auto)\n"
+	"  --device NAME   cpu or cuda (cpu); cuda: populations, train, sample and rl\n"
+	"  --members N     cuda: policies served together; without it 1, 4, 16, 64 and 256\n"
+	"  --precision N   cuda: fp32 (the CPU's bits), tf32 or bf16 (fp32)\n"
+	"  --recompute     cuda: keep the layers' inputs alone, compute the rest again\n"
 	"  --compare FILE  an earlier result (--json); beside each row of its kind: tokens/s over\n"
 	"                  those of FILE, and share of the peak over that of FILE\n"
 	"  --json          {\"results\": [...]} on standard output\n"
@@ -152,7 +222,13 @@ static const char help[] =
 	"would reach: products at 85 % of the peak, an exponential (gates, attention, softmax) as\n"
 	"47 operations. GB/s: keys and values that decoding reads. metrics trains the built-in\n"
 	"task and algorithm, records every second step and tells what that costs; of the flags it\n"
-	"reads threads and isa.\n";
+	"reads threads and isa.\n"
+	"\n"
+	"On a GPU tokens/s and TFLOP/s are those of all members, x one is the time over that of a\n"
+	"single member, share is of measured fused multiply-adds (fp32) or of what the maker "
+	"states\n"
+	"for the tensor cores (tf32, bf16), GB/s counts weights, keys and values read by "
+	"decoding.\n";
 
 struct number {
 	const char *name;
@@ -197,6 +273,10 @@ struct wish {
 	struct ebb_bench_past *past; /* null: nothing to compare with */
 	struct ebb_buf *json;        /* null: lines                   */
 	bool first;
+	/* on a GPU */
+	bool cuda, recompute;
+	int64_t members; /* 0: several */
+	enum ebb_gpu_precision precision;
 };
 
 static int bench_one(struct wish *w, enum ebb_bench_mode mode)
@@ -265,6 +345,88 @@ static int bench_all(struct wish *w)
 	return status;
 }
 
+/* One job for ever more members, until there is no room for them. */
+static int bench_members(struct wish *w, struct ebb_gpu *gpu, enum ebb_bench_mode mode)
+{
+	static const int standard[] = {1, 4, 16, 64, 256};
+	const int n = w->members > 0 ? 1 : (int)(sizeof standard / sizeof *standard);
+	double one_member_s = NAN;
+
+	for (int k = 0; k < n; k++) {
+		const int members = w->members > 0 ? (int)w->members : standard[k];
+		struct ebb_err err = EBB_ERR_INIT;
+		struct ebb_bench_gpu_result g;
+		int rc = ebb_bench_gpu(gpu, &w->s, mode, members, w->precision, w->recompute, &g,
+				       &err);
+
+		if (rc == EBB_ENOMEM && k > 0) {
+			fprintf(stderr, "ebb bench: %s\n", err.text);
+			return EBB_EXIT_OK;
+		}
+		if (rc < 0) {
+			ebb_command_fail("bench", &err);
+			return rc == EBB_ENUMERIC ? EBB_EXIT_FAILED : EBB_EXIT_USAGE;
+		}
+		if (members == 1)
+			one_member_s = g.r.best_s;
+		if (w->json)
+			print_gpu_json(w->json, gpu, &w->s, mode, w->precision, &g);
+		else
+			print_gpu_line(gpu, mode, w->precision, &g, one_member_s, w->first);
+		w->first = false;
+	}
+	return EBB_EXIT_OK;
+}
+
+static int bench_cuda(struct wish *w)
+{
+	struct ebb_err err = EBB_ERR_INIT;
+	struct ebb_gpu *gpu = ebb_gpu_open(NULL, &err);
+	int status = EBB_EXIT_OK;
+
+	if (!gpu)
+		return ebb_command_fail("bench", &err);
+	for (int m = 0; m < EBB_BENCH_JOBS && status == EBB_EXIT_OK; m++)
+		if (w->mode == N_MODES || w->mode == m)
+			status = bench_members(w, gpu, (enum ebb_bench_mode)m);
+	ebb_gpu_close(gpu);
+	return status;
+}
+
+static int parse_device(struct wish *w, const char *text)
+{
+	w->cuda = strcmp(text, "cuda") == 0;
+	return w->cuda || strcmp(text, "cpu") == 0
+		       ? 0
+		       : ebb_command_usage("bench", "--device is '%s', not cpu or cuda", text);
+}
+
+static int parse_precision(struct wish *w, const char *text)
+{
+	for (int i = 0; i < N_PRECISIONS; i++)
+		if (strcmp(text, precision_name[i]) == 0) {
+			w->precision = (enum ebb_gpu_precision)i;
+			return 0;
+		}
+	return ebb_command_usage("bench", "--precision is '%s', not fp32, tf32 or bf16", text);
+}
+
+/* Flags that need another. */
+static int check_device(const struct wish *w, const char *past)
+{
+	if (!w->cuda && (w->members > 0 || w->recompute || w->precision != EBB_GPU_FP32))
+		return ebb_command_usage("bench",
+					 "--members, --precision and --recompute are about "
+					 "a GPU: add --device cuda");
+	if (w->cuda && w->mode == METRICS)
+		return ebb_command_usage("bench", "--mode metrics is about the CPU: leave --device "
+						  "cuda out");
+	if (w->cuda && past)
+		return ebb_command_usage("bench", "--compare is about the CPU: leave --device cuda "
+						  "out");
+	return 0;
+}
+
 int ebb_command_bench(int argc, char **argv)
 {
 	struct wish w = {
@@ -286,12 +448,25 @@ int ebb_command_bench(int argc, char **argv)
 		{"threads", &w.s.threads, 1, 1024}, {"batch", &w.s.batch, 1, 65536},
 		{"seq", &w.s.seq, 2, 65536},        {"prompt", &w.s.prompt, 1, 65535},
 		{"vocab", &w.s.vocab, 2, 262144},   {"group", &w.s.group, 1, 4096},
-		{"iters", &w.s.iters, 1, 10000},
+		{"iters", &w.s.iters, 1, 10000},    {"members", &w.members, 1, 4096},
 	};
-	enum { N_NUMBERS = sizeof number / sizeof *number, MODE = 'm', ISA, COMPARE, JSON, HELP };
-	struct option flag[N_NUMBERS + 6] = {
+	enum {
+		N_NUMBERS = sizeof number / sizeof *number,
+		MODE = 'm',
+		ISA,
+		DEVICE,
+		PRECISION,
+		RECOMPUTE,
+		COMPARE,
+		JSON,
+		HELP
+	};
+	struct option flag[N_NUMBERS + 9] = {
 		[N_NUMBERS] = {"mode", required_argument, NULL, MODE},
 		{"isa", required_argument, NULL, ISA},
+		{"device", required_argument, NULL, DEVICE},
+		{"precision", required_argument, NULL, PRECISION},
+		{"recompute", no_argument, NULL, RECOMPUTE},
 		{"compare", required_argument, NULL, COMPARE},
 		{"json", no_argument, NULL, JSON},
 		{"help", no_argument, NULL, HELP},
@@ -320,6 +495,14 @@ int ebb_command_bench(int argc, char **argv)
 					optarg);
 		} else if (c == ISA) {
 			w.s.isa = optarg;
+		} else if (c == DEVICE) {
+			if (parse_device(&w, optarg) != 0)
+				return EBB_EXIT_USAGE;
+		} else if (c == PRECISION) {
+			if (parse_precision(&w, optarg) != 0)
+				return EBB_EXIT_USAGE;
+		} else if (c == RECOMPUTE) {
+			w.recompute = true;
 		} else if (c == COMPARE) {
 			past = optarg;
 		} else if (c == JSON) {
@@ -334,13 +517,13 @@ int ebb_command_bench(int argc, char **argv)
 	}
 	if (optind < argc)
 		return ebb_command_usage("bench", "unknown argument '%s'", argv[optind]);
-	if (check_shape(&w.s) != 0)
+	if (check_shape(&w.s) != 0 || check_device(&w, past) != 0)
 		return EBB_EXIT_USAGE;
 	if (past && ebb_bench_past_open(&w.past, past, &err) < 0)
 		return ebb_command_fail("bench", &err);
 
 	w.one_width |= w.mode != N_MODES;
-	status = bench_all(&w);
+	status = w.cuda ? bench_cuda(&w) : bench_all(&w);
 	if (w.json && status == EBB_EXIT_OK)
 		printf("{\"results\": [%s]}\n", out.data);
 	ebb_buf_release(&out);

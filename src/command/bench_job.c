@@ -1,4 +1,4 @@
-#include "command/bench_job.h"
+#include "command/bench_state.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -6,8 +6,6 @@
 #include <time.h>
 #include "base/rng.h"
 #include "base/thread.h"
-#include "objective/objective.h"
-#include "rollout/rollout.h"
 #include "task/task.h"
 #include "tensor/device.h"
 
@@ -15,34 +13,7 @@
 #define GEMM_SHARE 0.85 /* of the peak that matrix products of these sizes reach at best */
 #define EXP_FLOPS  47   /* what a vectorised exponential costs, in operations at the peak */
 
-/* Everything one job touches. All arrays are allocated before the first iteration. */
-struct bench {
-	struct ebb_bench_shape s;
-	enum ebb_bench_mode mode;
-	int n_prompts, response; /* distinct prompts; tokens generated or trained a sequence */
-	int stride;              /* tokens a row of `token`                                  */
-	struct ebb_pool *pool;
-	const struct ebb_ops *ops;
-	struct ebb_layout layout;
-	struct ebb_weights w;
-	struct ebb_optim opt;
-	struct ebb_engine *engine;
-	struct ebb_sampler *sampler;
-	struct ebb_options o;
-	float *grad;
-	int32_t *token; /* whole sequences                       (batch, stride)    */
-	int32_t *drawn; /* responses as decoded                  (batch, response)  */
-	double *old, *logp, *entropy, *w_logp, *w_entropy, *advantage; /* (batch, response) */
-	double *reward, *shaped;                                       /* (batch)           */
-	int *length, *group, *order;                                   /* (batch)           */
-	bool *truncated;                                               /* (batch)           */
-	unsigned char *mask;                                           /* (batch, response) */
-	struct ebb_row *row;                                           /* (batch)           */
-	struct ebb_prompt *prompt;                                     /* (n_prompts)       */
-	struct ebb_sample *sample;                                     /* (batch)           */
-};
-
-static double clock_s(void)
+double ebb_bench_clock(void)
 {
 	struct timespec t;
 
@@ -52,7 +23,7 @@ static double clock_s(void)
 
 /* ---- life cycle ---- */
 
-static void bench_release(struct bench *b)
+void ebb_bench_end(struct ebb_bench_state *b)
 {
 	void *own[] = {b->grad,    b->token,  b->drawn,     b->old,       b->logp,
 		       b->entropy, b->w_logp, b->w_entropy, b->advantage, b->reward,
@@ -61,6 +32,7 @@ static void bench_release(struct bench *b)
 
 	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
 		free(own[i]);
+	ebb_weigh_release(&b->mb);
 	if (b->sampler)
 		ebb_sampler_close(b->sampler);
 	if (b->engine)
@@ -74,7 +46,7 @@ static void bench_release(struct bench *b)
 }
 
 /* The options of the reinforcement-learning job: GRPO with one update on the whole batch. */
-static void choose_objective(struct bench *b)
+static void choose_objective(struct ebb_bench_state *b)
 {
 	struct ebb_options *o = &b->o;
 
@@ -88,7 +60,7 @@ static void choose_objective(struct bench *b)
 	o->loss.aggregate = EBB_AGGREGATE_TOKEN_MEAN;
 }
 
-static int bench_arrays(struct bench *b, struct ebb_err *err)
+static int bench_arrays(struct ebb_bench_state *b, struct ebb_err *err)
 {
 	const size_t n = (size_t)b->s.batch, all = n * (size_t)b->response;
 	const struct {
@@ -145,8 +117,8 @@ int ebb_bench_heads(const struct ebb_bench_shape *s)
 	return s->width / 32 > 2 ? (int)(s->width / 32) : 2;
 }
 
-static int bench_init(struct bench *b, const struct ebb_bench_shape *s, enum ebb_bench_mode mode,
-		      struct ebb_err *err)
+int ebb_bench_begin(struct ebb_bench_state *b, const struct ebb_bench_shape *s,
+		    enum ebb_bench_mode mode, struct ebb_err *err)
 {
 	const int heads = ebb_bench_heads(s);
 	const struct ebb_model model = {
@@ -165,7 +137,7 @@ static int bench_init(struct bench *b, const struct ebb_bench_shape *s, enum ebb
 	};
 	int rc;
 
-	*b = (struct bench){.s = *s, .mode = mode};
+	*b = (struct ebb_bench_state){.s = *s, .mode = mode};
 	b->n_prompts = (int)(mode == EBB_BENCH_RL ? s->batch / s->group : s->batch);
 	b->stride = (int)(mode == EBB_BENCH_TRAIN ? s->seq + 1 : s->seq);
 	b->response = (int)(mode == EBB_BENCH_TRAIN ? s->seq : s->seq - s->prompt);
@@ -173,18 +145,9 @@ static int bench_init(struct bench *b, const struct ebb_bench_shape *s, enum ebb
 	b->ops = ebb_cpu_ops(s->isa, err);
 	rc = b->ops ? EBB_OK : err->code;
 	if (rc == 0)
-		rc = ebb_pool_open(&b->pool, (int)s->threads, err);
-	if (rc == 0)
 		rc = ebb_layout_init(&b->layout, &model, err);
 	if (rc == 0)
 		rc = ebb_weights_init(&b->w, &b->layout, b->ops, err);
-	if (rc == 0)
-		rc = ebb_optim_init(&b->opt, &b->layout, err);
-	if (rc == 0)
-		rc = ebb_engine_open(&b->engine, &b->layout, b->ops, b->pool, (int)b->o.train.slot,
-				     err);
-	if (rc == 0 && mode != EBB_BENCH_TRAIN)
-		rc = ebb_sampler_open(&b->sampler, b->engine, err);
 	if (rc == 0)
 		rc = bench_arrays(b, err);
 	if (rc == 0)
@@ -192,9 +155,24 @@ static int bench_init(struct bench *b, const struct ebb_bench_shape *s, enum ebb
 	return rc;
 }
 
+/* What the CPU alone needs. */
+static int bench_engine(struct ebb_bench_state *b, struct ebb_err *err)
+{
+	int rc = ebb_pool_open(&b->pool, (int)b->s.threads, err);
+
+	if (rc == 0)
+		rc = ebb_optim_init(&b->opt, &b->layout, err);
+	if (rc == 0)
+		rc = ebb_engine_open(&b->engine, &b->layout, b->ops, b->pool, (int)b->o.train.slot,
+				     err);
+	if (rc == 0 && b->mode != EBB_BENCH_TRAIN)
+		rc = ebb_sampler_open(&b->sampler, b->engine, err);
+	return rc;
+}
+
 /* ---- the jobs ---- */
 
-static int32_t random_token(const struct bench *b, int iteration, int slot, int position)
+static int32_t random_token(const struct ebb_bench_state *b, int iteration, int slot, int position)
 {
 	struct ebb_draw d = {
 		.stream = EBB_STREAM_TEST, .step = (uint32_t)iteration, .slot = (uint32_t)slot};
@@ -202,31 +180,33 @@ static int32_t random_token(const struct bench *b, int iteration, int slot, int 
 	return (int32_t)ebb_below(&d, (uint32_t)position, (uint32_t)b->s.vocab);
 }
 
-static void fill_prompts(struct bench *b, int iteration, int n_tokens)
+void ebb_bench_prompts(struct ebb_bench_state *b, int iteration)
 {
+	const int n_tokens = b->mode == EBB_BENCH_TRAIN ? b->stride : (int)b->s.prompt;
+
 	for (int i = 0; i < b->s.batch; i++)
 		for (int t = 0; t < n_tokens; t++)
 			b->token[i * b->stride + t] = random_token(b, iteration, b->group[i], t);
 }
 
-static int update(struct bench *b, struct ebb_pass *pass, struct ebb_err *err)
-{
-	const struct ebb_optim_rule rule = {.lr = 1e-3,
-					    .beta1 = 0.9,
-					    .beta2 = 0.95,
-					    .eps = 1e-8,
-					    .weight_decay = 0.01,
-					    .grad_clip = 1};
-	double norm;
+const struct ebb_optim_rule ebb_bench_rule = {
+	.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.01, .grad_clip = 1};
 
-	ebb_pass_grad(b->engine, &b->w, pass, b->grad);
-	norm = ebb_optim_step(b->engine, &b->w, &b->opt, b->grad, &rule, NULL);
+int ebb_bench_check(const struct ebb_bench_state *b, double norm, struct ebb_err *err)
+{
 	return isfinite(norm) ? EBB_OK
 			      : ebb_err_set(err, EBB_ENUMERIC, "the gradient of %s is not finite",
 					    b->mode == EBB_BENCH_TRAIN ? "train" : "rl");
 }
 
-static struct ebb_pass pass_of(struct bench *b)
+static int update(struct ebb_bench_state *b, struct ebb_pass *pass, struct ebb_err *err)
+{
+	ebb_pass_grad(b->engine, &b->w, pass, b->grad);
+	return ebb_bench_check(
+		b, ebb_optim_step(b->engine, &b->w, &b->opt, b->grad, &ebb_bench_rule, NULL), err);
+}
+
+static struct ebb_pass pass_of(struct ebb_bench_state *b)
 {
 	return (struct ebb_pass){
 		.row = b->row,
@@ -239,20 +219,19 @@ static struct ebb_pass pass_of(struct bench *b)
 	};
 }
 
-static int train(struct bench *b, struct ebb_err *err)
+struct ebb_decode ebb_bench_decode(struct ebb_bench_state *b, int iteration)
 {
-	const size_t n = (size_t)b->s.batch * (size_t)b->response;
-	struct ebb_pass pass = pass_of(b);
+	const int per_prompt = (int)b->s.batch / b->n_prompts;
 
-	for (size_t i = 0; i < n; i++)
-		b->w_logp[i] = -1.0 / (double)n; /* mean cross-entropy */
-	return update(b, &pass, err);
-}
-
-static void sample(struct bench *b, int iteration)
-{
-	const int per_prompt = (int)b->s.batch / b->n_prompts, P = (int)b->s.prompt;
-	struct ebb_decode d = {
+	for (int i = 0; i < b->s.batch; i++)
+		b->sample[i] = (struct ebb_sample){
+			.prompt = b->group[i],
+			.draw = {.stream = EBB_STREAM_DECODE,
+				 .step = (uint32_t)iteration,
+				 .slot = (uint32_t)b->group[i],
+				 .sample = (uint32_t)(i % per_prompt)},
+		};
+	return (struct ebb_decode){
 		.prompt = b->prompt,
 		.n_prompts = b->n_prompts,
 		.sample = b->sample,
@@ -267,23 +246,17 @@ static void sample(struct bench *b, int iteration)
 		.truncated = b->truncated,
 		.logp = b->old,
 	};
+}
 
+void ebb_bench_decoded(struct ebb_bench_state *b)
+{
 	for (int i = 0; i < b->s.batch; i++)
-		b->sample[i] = (struct ebb_sample){
-			.prompt = b->group[i],
-			.draw = {.stream = EBB_STREAM_DECODE,
-				 .step = (uint32_t)iteration,
-				 .slot = (uint32_t)b->group[i],
-				 .sample = (uint32_t)(i % per_prompt)},
-		};
-	ebb_sampler_decode(b->sampler, &b->w, &d);
-	for (int i = 0; i < b->s.batch; i++)
-		memcpy(b->token + i * b->stride + P, b->drawn + i * b->response,
+		memcpy(b->token + i * b->stride + b->s.prompt, b->drawn + i * b->response,
 		       (size_t)b->response * sizeof *b->drawn);
 }
 
 /* Share of response tokens that are the token before plus one: a rule that can be learnt. */
-static double rule_reward(const struct bench *b, int i)
+static double rule_reward(const struct ebb_bench_state *b, int i)
 {
 	const int32_t *token = b->token + i * b->stride;
 	int hits = 0;
@@ -293,10 +266,13 @@ static double rule_reward(const struct bench *b, int i)
 	return (double)hits / b->response;
 }
 
-static int learn(struct bench *b, double *mean_reward, struct ebb_err *err)
+/* GRPO's advantages and coefficients for what was drawn. */
+static int prepare_rl(struct ebb_bench_state *b, struct ebb_pass *pass, struct ebb_err *err)
 {
 	const int n = (int)b->s.batch;
-	struct ebb_batch batch = {
+	int rc;
+
+	b->batch = (struct ebb_batch){
 		.R = n,
 		.T = b->response,
 		.n_groups = b->n_prompts,
@@ -308,9 +284,9 @@ static int learn(struct bench *b, double *mean_reward, struct ebb_err *err)
 		.shaped = b->shaped,
 		.advantage = b->advantage,
 	};
-	struct ebb_minibatch mb = {
+	b->mb = (struct ebb_minibatch){
 		.o = &b->o,
-		.batch = &batch,
+		.batch = &b->batch,
 		.row = b->order,
 		.n = n,
 		.stride = b->response,
@@ -319,30 +295,61 @@ static int learn(struct bench *b, double *mean_reward, struct ebb_err *err)
 		.entropy = b->entropy,
 		.w_logp = b->w_logp,
 		.w_entropy = b->w_entropy,
+		.private_ = b->mb.private_,
 	};
-	struct ebb_pass pass = pass_of(b);
-	struct ebb_weigh_stats stats;
-	int rc;
-
-	*mean_reward = 0;
+	b->mean_reward = 0;
 	for (int i = 0; i < n; i++) {
 		b->reward[i] = rule_reward(b, i);
-		*mean_reward += b->reward[i] / n;
+		b->mean_reward += b->reward[i] / n;
 	}
 	memset(b->mask, 1, (size_t)n * (size_t)b->response);
-	ebb_objective_shape(&b->o, &batch);
-	ebb_objective_prepare(&b->o, &batch, b->o.kl.coef, NULL);
-	rc = ebb_weigh_begin(&mb, err);
-	if (rc == 0) {
-		pass.w_entropy = b->w_entropy;
-		pass.weigh = ebb_weigh_rows;
-		pass.ctx = &mb;
-		rc = update(b, &pass, err);
-	}
-	if (rc == 0)
-		ebb_weigh_finish(&mb, &stats);
-	ebb_weigh_release(&mb);
+	ebb_objective_shape(&b->o, &b->batch);
+	ebb_objective_prepare(&b->o, &b->batch, b->o.kl.coef, NULL);
+	rc = ebb_weigh_begin(&b->mb, err);
+	pass->w_entropy = b->w_entropy;
+	pass->weigh = ebb_weigh_rows;
+	pass->ctx = &b->mb;
 	return rc;
+}
+
+int ebb_bench_prepare(struct ebb_bench_state *b, struct ebb_pass *pass, struct ebb_err *err)
+{
+	const size_t n = (size_t)b->s.batch * (size_t)b->response;
+
+	*pass = pass_of(b);
+	if (b->mode == EBB_BENCH_RL)
+		return prepare_rl(b, pass, err);
+	for (size_t i = 0; i < n; i++)
+		b->w_logp[i] = -1.0 / (double)n; /* mean cross-entropy */
+	return 0;
+}
+
+void ebb_bench_learnt(struct ebb_bench_state *b)
+{
+	struct ebb_weigh_stats stats;
+
+	if (b->mode == EBB_BENCH_RL)
+		ebb_weigh_finish(&b->mb, &stats);
+}
+
+static int learn(struct ebb_bench_state *b, struct ebb_err *err)
+{
+	struct ebb_pass pass;
+	int rc = ebb_bench_prepare(b, &pass, err);
+
+	if (rc == 0)
+		rc = update(b, &pass, err);
+	if (rc == 0)
+		ebb_bench_learnt(b);
+	return rc;
+}
+
+static void sample(struct ebb_bench_state *b, int iteration)
+{
+	struct ebb_decode d = ebb_bench_decode(b, iteration);
+
+	ebb_sampler_decode(b->sampler, &b->w, &d);
+	ebb_bench_decoded(b);
 }
 
 /* ---- counting and timing ---- */
@@ -380,7 +387,7 @@ static double triangle(double n)
 
 /* Useful work of one iteration: prompts of a group count once, and the last token of a sequence is
  * never fed. */
-static struct work work_of(const struct bench *b)
+static struct work work_of(const struct ebb_bench_state *b)
 {
 	const struct ebb_model *m = &b->layout.model;
 	const double n = (double)b->s.batch, fed = b->stride - 1, P = (double)b->s.prompt;
@@ -403,6 +410,22 @@ static struct work work_of(const struct bench *b)
 	return all;
 }
 
+void ebb_bench_count(const struct ebb_bench_state *b, struct ebb_bench_result *r)
+{
+	const struct work work = work_of(b);
+
+	*r = (struct ebb_bench_result){.model = b->layout.model,
+				       .n_parameters = b->layout.n_parameters,
+				       .best_s = INFINITY,
+				       .sample_s = NAN,
+				       .update_s = NAN,
+				       .reward = NAN};
+	r->tokens = (double)b->s.batch * b->response;
+	r->flops = work.flops;
+	r->cache_bytes = work.cache_bytes;
+	r->ceiling_flops = work.flops / GEMM_SHARE + work.exps * EXP_FLOPS;
+}
+
 static int ascending(const void *a, const void *b)
 {
 	const double x = *(const double *)a, y = *(const double *)b;
@@ -410,32 +433,24 @@ static int ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int measure(struct bench *b, struct ebb_bench_result *r, struct ebb_err *err)
+static int measure(struct ebb_bench_state *b, struct ebb_bench_result *r, struct ebb_err *err)
 {
 	double *seconds = ebb_xcalloc((size_t)b->s.iters, sizeof *seconds);
-	const struct work work = work_of(b);
 	int rc = EBB_OK;
 
-	*r = (struct ebb_bench_result){
-		.best_s = INFINITY, .sample_s = NAN, .update_s = NAN, .reward = NAN};
-	r->tokens = (double)b->s.batch * b->response;
-	r->flops = work.flops;
-	r->cache_bytes = work.cache_bytes;
-	r->ceiling_flops = work.flops / GEMM_SHARE + work.exps * EXP_FLOPS;
+	ebb_bench_count(b, r);
 	r->peak_flops = 1e9 * ebb_cpu_peak_flops(b->ops) * (double)b->s.threads;
 	for (int i = 0; i < WARM_UP + b->s.iters && rc == 0; i++) {
 		double start, middle, end;
 
-		fill_prompts(b, i, b->mode == EBB_BENCH_TRAIN ? b->stride : (int)b->s.prompt);
-		start = clock_s();
+		ebb_bench_prompts(b, i);
+		start = ebb_bench_clock();
 		if (b->mode != EBB_BENCH_TRAIN)
 			sample(b, i);
-		middle = clock_s();
-		if (b->mode == EBB_BENCH_TRAIN)
-			rc = train(b, err);
-		else if (b->mode == EBB_BENCH_RL)
-			rc = learn(b, &r->reward, err);
-		end = clock_s();
+		middle = ebb_bench_clock();
+		if (b->mode != EBB_BENCH_SAMPLE)
+			rc = learn(b, err);
+		end = ebb_bench_clock();
 		if (i < WARM_UP)
 			continue;
 		seconds[i - WARM_UP] = end - start;
@@ -448,6 +463,8 @@ static int measure(struct bench *b, struct ebb_bench_result *r, struct ebb_err *
 	qsort(seconds, (size_t)b->s.iters, sizeof *seconds, ascending);
 	r->median_s = seconds[b->s.iters / 2];
 	free(seconds);
+	if (b->mode == EBB_BENCH_RL)
+		r->reward = b->mean_reward;
 	/* weights, their packed copy (W and its transpose), gradient and two moments */
 	r->bytes = 6 * b->layout.n_floats * sizeof(float) + ebb_engine_bytes(b->engine) +
 		   (b->sampler ? ebb_sampler_bytes(b->sampler) : 0);
@@ -457,14 +474,14 @@ static int measure(struct bench *b, struct ebb_bench_result *r, struct ebb_err *
 int ebb_bench_job(const struct ebb_bench_shape *s, enum ebb_bench_mode mode,
 		  struct ebb_bench_result *r, struct ebb_err *err)
 {
-	struct bench b;
-	int rc = bench_init(&b, s, mode, err);
+	struct ebb_bench_state b;
+	int rc = ebb_bench_begin(&b, s, mode, err);
 
 	if (rc == 0)
+		rc = bench_engine(&b, err);
+	if (rc == 0)
 		rc = measure(&b, r, err);
-	r->model = b.layout.model;
-	r->n_parameters = b.layout.n_parameters;
 	r->isa = rc == 0 ? b.ops->name : NULL;
-	bench_release(&b);
+	ebb_bench_end(&b);
 	return rc;
 }

@@ -210,6 +210,10 @@ int ebb_population_open(struct ebb_population **out, struct ebb_gpu *gpu,
 	pop->g = gpu->device;
 	pop->op = &gpu->op;
 	rc = prepare(pop, layout, ops, size, err);
+	if (rc == 0) { /* a fast mode's library may be missing */
+		pop->op->precision(pop->g, size->precision);
+		rc = ebb_gpu_sync(gpu, err);
+	}
 	if (rc == 0)
 		rc = host_add(pop, err);
 	if (rc == 0) {
@@ -253,6 +257,11 @@ void ebb_population_close(struct ebb_population *pop)
 const struct ebb_layout *ebb_population_layout(const struct ebb_population *pop)
 {
 	return pop->net.layout;
+}
+
+size_t ebb_population_device_bytes(const struct ebb_population *pop)
+{
+	return pop->device.bytes;
 }
 
 /* ---- weights and moments ---- */

@@ -18,6 +18,7 @@ struct ebb_population_size {
 	int positions; /* input positions of one gradient series in one go, T - 1 at least; what does
 			* not fit takes several goes, with the same bits                         */
 	int samples;   /* responses a member may draw at once; more are drawn in waves      */
+	enum ebb_gpu_precision precision; /* of all passes; a fast mode has bits of its own      */
 	bool recompute; /* keep a layer's input alone and compute the rest again for its backward
 			 * pass: less memory, a third more arithmetic                         */
 };
@@ -33,6 +34,7 @@ int ebb_population_open(struct ebb_population **pop, struct ebb_gpu *gpu,
 			const struct ebb_population_size *size, struct ebb_err *err);
 void ebb_population_close(struct ebb_population *pop);
 const struct ebb_layout *ebb_population_layout(const struct ebb_population *pop);
+size_t ebb_population_device_bytes(const struct ebb_population *pop);
 
 /* Weights to and from the device, (layout->n_floats). */
 int ebb_population_put(struct ebb_population *pop, int member, int policy, const float *flat,

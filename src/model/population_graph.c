@@ -32,6 +32,7 @@ void ebb_population_queue(struct ebb_population *pop, const struct ebb_call *cal
 {
 	struct ebb_recording *r = find(pop, call);
 
+	pop->op->precision(pop->g, pop->size.precision);
 	if (r->used > 0 && !r->graph) {
 		pop->op->capture_begin(pop->g);
 		call->queue(pop, call);

@@ -205,7 +205,7 @@ static void layer_qkv_bwd(struct ebb_population *pop, const struct ebb_spread *s
 
 	op->attn_bwd(pop->g, P, sequences(pop, s), m->NH, m->NKV, m->D,
 		     ebb_rows_member(s, a->qk, QK), ebb_rows_member(s, a->qk + Q, QK),
-		     ebb_rows_member(s, a->qkv + Q + net->KV, QKV),
+		     ebb_rows_member(s, a->qkv + Q + net->KV, QKV), ebb_rows_member(s, a->att, Q),
 		     ebb_rows_member(s, pop->datt, Q), ebb_rows_member(s, a->stat, 2 * m->NH),
 		     ebb_rows_member(s, pop->mean, m->NH), ebb_rows_member(s, pop->dqk, QK),
 		     ebb_rows_member(s, pop->dqk + Q, QK),

@@ -402,6 +402,19 @@ static void check_eval(const struct ebb_options *o, struct report *r)
 		problem(r, "%s", err.text);
 }
 
+static void check_run(const struct ebb_options *o, struct report *r)
+{
+	if (o->run.precision != EBB_PRECISION_FP32 && o->run.device != EBB_DEVICE_CUDA)
+		problem(r, "run.precision=tf32 and bf16 are computed by a GPU alone: set "
+			   "run.device=cuda, or run.precision=fp32");
+	if (o->run.precision != EBB_PRECISION_FP32 &&
+	    (o->critic.model != EBB_CRITIC_NONE || o->sample.mismatch == EBB_MISMATCH_NOISE ||
+	     (o->loss.policy == EBB_POLICY_KL_COV && o->covariance.penalty == EBB_PENALTY_FULL)))
+		problem(r, "run.precision=tf32 and bf16 have no critic.model, sample.mismatch=noise "
+			   "or covariance.penalty=full, which the CPU computes: set "
+			   "run.precision=fp32");
+}
+
 int ebb_options_check(const struct ebb_options *o, void (*report)(void *ctx, const char *text),
 		      void *ctx)
 {
@@ -418,5 +431,6 @@ int ebb_options_check(const struct ebb_options *o, void (*report)(void *ctx, con
 	check_info(o, &r);
 	check_em(o, &r);
 	check_eval(o, &r);
+	check_run(o, &r);
 	return r.n;
 }

@@ -381,6 +381,7 @@ int ebb_population_decode(struct ebb_population *pop, int policy, struct ebb_dra
 
 	for (int i = 0; i < n; i++)
 		work[i].at = 0;
+	pop->op->precision(pop->g, pop->size.precision);
 	while (rc == 0 && samples_left(work, n)) {
 		struct wave v = {0};
 

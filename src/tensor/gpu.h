@@ -16,6 +16,13 @@
 struct ebb_gpu_device; /* one device and one stream; belongs to the module */
 struct ebb_gpu_graph;  /* a captured sequence of calls                    */
 
+/* How products are computed. Fast modes have fp32 sums and fp32 results, and bits of their own. */
+enum ebb_gpu_precision {
+	EBB_GPU_FP32, /* exact: the CPU's bits                  */
+	EBB_GPU_TF32, /* factors of 11 significant bits         */
+	EBB_GPU_BF16, /* factors of 8; attention's as well      */
+};
+
 struct ebb_gpu_info {
 	char name[128];
 	int n_processors, major, minor;  /* multiprocessors, compute capability */

@@ -15,7 +15,7 @@
 #include "rollout/rollout.h"
 
 enum ebb_order_kind {
-	EBB_ORDER_JOIN, /* model, policies, optimizers, positions, samples: a seat in a population */
+	EBB_ORDER_JOIN, /* model, precision, policies, optimizers, positions, samples: a seat in a population */
 	EBB_ORDER_PUT, /* flat -> policy; with optimizer >= 0: flat, second, t -> its moments      */
 	EBB_ORDER_GET, /* the other way                                                            */
 	EBB_ORDER_COPY, /* policy = from                                                            */
@@ -27,6 +27,7 @@ enum ebb_order_kind {
 struct ebb_order {
 	enum ebb_order_kind kind;
 	struct ebb_model model;
+	enum ebb_gpu_precision precision;
 	int policies, optimizers, positions, samples;
 	int policy, against, from, optimizer, slot;
 	float *flat, *second;

@@ -167,6 +167,7 @@ int ebb_client_join(struct ebb_channel *c, struct ebb_bench *b, struct ebb_err *
 	int rc;
 
 	o->model = *model;
+	o->precision = (enum ebb_gpu_precision)b->lab.o->run.precision;
 	o->policies = size.policies;
 	o->optimizers = size.optimizers;
 	o->positions = size.positions;

@@ -71,11 +71,11 @@ static bool same_shape(const struct ebb_order *a, const struct ebb_order *b)
 {
 	const struct ebb_model *m = &a->model, *n = &b->model;
 
-	return a->policies == b->policies && a->optimizers == b->optimizers && m->V == n->V &&
-	       m->T == n->T && m->C == n->C && m->NH == n->NH && m->NKV == n->NKV && m->D == n->D &&
-	       m->F == n->F && m->L == n->L && m->qkv_bias == n->qkv_bias &&
-	       m->qk_norm == n->qk_norm && m->tied == n->tied && m->value == n->value &&
-	       m->rope_theta == n->rope_theta && m->norm_eps == n->norm_eps;
+	return a->precision == b->precision && a->policies == b->policies &&
+	       a->optimizers == b->optimizers && m->V == n->V && m->T == n->T && m->C == n->C &&
+	       m->NH == n->NH && m->NKV == n->NKV && m->D == n->D && m->F == n->F && m->L == n->L &&
+	       m->qkv_bias == n->qkv_bias && m->qk_norm == n->qk_norm && m->tied == n->tied &&
+	       m->value == n->value && m->rope_theta == n->rope_theta && m->norm_eps == n->norm_eps;
 }
 
 static void hall_close(struct hall *h)
@@ -93,7 +93,8 @@ static int hall_open(struct server *s, const struct ebb_order *o, struct ebb_err
 	struct ebb_population_size size = {.policies = o->policies,
 					   .optimizers = o->optimizers,
 					   .positions = o->positions,
-					   .samples = o->samples};
+					   .samples = o->samples,
+					   .precision = o->precision};
 	int rc = ebb_layout_init(&h->layout, &o->model, err);
 
 	for (h->members = s->office->members; rc == 0; h->members /= 2) {

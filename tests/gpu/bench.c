@@ -250,7 +250,8 @@ static void do_piece(void *ctx)
 	struct ebb_pop gu = {a->gu, 2 * m * (size_t)F, 2 * F, 0},
 		       h = {a->hidden, m * (size_t)F, F, 0};
 	struct ebb_pop dgu = {o->dgu, 2 * m * (size_t)F, 2 * F, 0};
-	struct ebb_pop dh = {o->dhidden, m * (size_t)F, F}, z = {o->logits, m * (size_t)V, V};
+	struct ebb_pop dh = {o->dhidden, m * (size_t)F, F, 0},
+		       z = {o->logits, m * (size_t)V, V, 0};
 
 	k.at += C;
 	v.at += 2 * C;
@@ -270,7 +271,7 @@ static void do_piece(void *ctx)
 		op->attn_fwd(g, P, s, o->NH, o->NH, o->D, q, k, v, att, stat);
 		break;
 	case 4:
-		op->attn_bwd(g, P, s, o->NH, o->NH, o->D, q, k, v, datt, stat, mean, dq, dk, dv);
+		op->attn_bwd(g, P, s, o->NH, o->NH, o->D, q, k, v, att, datt, stat, mean, dq, dk, dv);
 		break;
 	case 5:
 		op->swiglu_fwd(g, P, M, F, gu, h);

@@ -70,8 +70,9 @@ static void training(struct rig *r, const struct shape *s)
 	dv.at += Q + KV;
 	r->gpu->op.attn_fwd(r->g, s->P, seq, s->NH, s->NKV, s->D, q, k, v, pop(out, mo, ldo),
 			    pop(stat, ms, 2 * s->NH));
-	r->gpu->op.attn_bwd(r->g, s->P, seq, s->NH, s->NKV, s->D, q, k, v, pop(dout, mo, ldo),
-			    pop(stat, ms, 2 * s->NH), pop(mean, mm, s->NH), dq, dk, dv);
+	r->gpu->op.attn_bwd(r->g, s->P, seq, s->NH, s->NKV, s->D, q, k, v, pop(out, mo, ldo),
+			    pop(dout, mo, ldo), pop(stat, ms, 2 * s->NH), pop(mean, mm, s->NH), dq,
+			    dk, dv);
 	for (int i = 0; i < s->P * s->n; i++) {
 		int p = i / s->n, T = length[i];
 		const float *x = part(qkv, p, m) + (size_t)first[i] * ld;

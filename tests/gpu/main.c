@@ -52,6 +52,7 @@ int main(int argc, char **argv)
 			{"attention, decoding", cases_attention},
 			{"head, draw", cases_head},
 			{"decoding step, graph replay, companions", cases_step},
+			{"tf32 and bf16", cases_fast},
 		};
 
 		for (size_t i = 0; i < sizeof family / sizeof *family; i++) {

@@ -71,6 +71,7 @@ void cases_basic(struct rig *r, int small);
 void cases_attention(struct rig *r, int small);
 void cases_head(struct rig *r, int small);
 void cases_step(struct rig *r, int small);
+void cases_fast(struct rig *r, int small);
 /* Timings; a table on stdout. */
 void bench(struct rig *r);
 

@@ -402,7 +402,7 @@ static void layer_bwd(struct policy *o, int l)
 		    none, none);
 	op->attn_bwd(g, P, s, o->NH, o->NH, o->D, rows(o, a->qkv, 3 * C),
 		     rows(o, a->qkv + C, 3 * C), rows(o, a->qkv + 2 * C, 3 * C),
-		     rows(o, o->datt, C), rows(o, a->stat, 2 * o->NH), rows(o, o->mean, o->NH),
+		     rows(o, a->att, C), rows(o, o->datt, C), rows(o, a->stat, 2 * o->NH), rows(o, o->mean, o->NH),
 		     rows(o, o->dqkv, 3 * C), rows(o, o->dqkv + C, 3 * C),
 		     rows(o, o->dqkv + 2 * C, 3 * C));
 	op->rope(g, P, M, 2 * o->NH, o->D, rows(o, o->dqkv, 3 * C), o->row_position, o->cosine,

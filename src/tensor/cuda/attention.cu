@@ -1,6 +1,7 @@
 /* Causal attention, forward: the sums of tensor/cpu/attention.h. A block keeps the scores of its 16
  * queries in shared memory: exact sums need the row's maximum before the first exponential. */
 #include "tensor/cuda/attention.cuh"
+#include "tensor/cuda/fast.cuh"
 
 /* Scaled scores s of four rows become probabilities, row r over its first first+r+1 entries. */
 __device__ static void softmax_rows(float *s, size_t pitch, int first, int T, float *stat,
@@ -108,8 +109,13 @@ void ebb_cuda_attn_fwd(struct ebb_gpu_device *g, int P, struct ebb_sequences s, 
 			  : attn_fwd_kernel<4>;
 
 	if (!worth_launching(g, P, (size_t)s.n * (size_t)s.T, "attn_fwd") ||
-	    !attn_fits(g, NH, NKV, D, "attn_fwd") ||
-	    !ebb_cuda_allow_shared(g, (const void *)kernel, bytes, "attn_fwd"))
+	    !attn_fits(g, NH, NKV, D, "attn_fwd"))
+		return;
+	if (g->precision == EBB_GPU_BF16) {
+		ebb_fast_attn_fwd(g, P, s, NH, NKV, D, q, k, v, out, stat);
+		return;
+	}
+	if (!ebb_cuda_allow_shared(g, (const void *)kernel, bytes, "attn_fwd"))
 		return;
 	kernel<<<dim3(blocks_for((size_t)s.T, BLOCK_ROWS) * (unsigned)(P * s.n), (unsigned)NH),
 		 WARPS * 32, bytes, g->stream>>>(s, NH, NKV, D, q, k, v, out, stat);

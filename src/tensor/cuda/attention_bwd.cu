@@ -5,6 +5,7 @@
  * are those of the first time and nothing of size T x T is stored.
  */
 #include "tensor/cuda/attention.cuh"
+#include "tensor/cuda/fast.cuh"
 
 struct bwd {
 	struct ebb_sequences s;
@@ -232,14 +233,18 @@ template <int NV> static void launch(struct ebb_gpu_device *g, int P, const stru
 
 void ebb_cuda_attn_bwd(struct ebb_gpu_device *g, int P, struct ebb_sequences s, int NH, int NKV,
 		       int D, struct ebb_pop q, struct ebb_pop k, struct ebb_pop v,
-		       struct ebb_pop dout, struct ebb_pop stat, struct ebb_pop mean,
-		       struct ebb_pop dq, struct ebb_pop dk, struct ebb_pop dv)
+		       struct ebb_pop out, struct ebb_pop dout, struct ebb_pop stat,
+		       struct ebb_pop mean, struct ebb_pop dq, struct ebb_pop dk, struct ebb_pop dv)
 {
 	struct bwd b = {s, NH, NKV, D, q, k, v, dout, stat, mean, dq, dk, dv};
 
 	if (!worth_launching(g, P, (size_t)s.n * (size_t)s.T, "attn_bwd") ||
 	    !attn_fits(g, NH, NKV, D, "attn_bwd"))
 		return;
+	if (g->precision == EBB_GPU_BF16) {
+		ebb_fast_attn_bwd(g, P, s, NH, NKV, D, q, k, v, out, dout, stat, mean, dq, dk, dv);
+		return;
+	}
 	if (D <= 32)
 		launch<1>(g, P, b);
 	else if (D <= 64)

@@ -19,12 +19,17 @@ extern "C" {
 #undef EBB_GPU_OP
 }
 
+struct ebb_fast;
+
 struct ebb_gpu_device {
 	int index, n_processors;
 	size_t shared_bytes; /* most shared memory a block may ask for */
 	cudaStream_t stream;
 	cudaEvent_t start, stop;
 	float *sink; /* keeps fma_loop's result alive */
+	int precision;         /* enum ebb_gpu_precision                   */
+	struct ebb_fast *fast; /* with a fast mode                     */
+	int64_t launches;
 	int code;    /* the first failure since the last sync */
 	char text[512];
 };

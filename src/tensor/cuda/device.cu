@@ -1,5 +1,6 @@
 /* Device, memory, stream, graphs, time, and the table of operations the module hands out. */
 #include "tensor/cuda/common.cuh"
+#include "tensor/cuda/fast.cuh"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -38,6 +39,7 @@ static int check(struct ebb_gpu_device *g, cudaError_t e, const char *what)
 
 void ebb_cuda_launched(struct ebb_gpu_device *g, const char *op)
 {
+	g->launches++;
 	check(g, cudaGetLastError(), op);
 }
 
@@ -144,6 +146,7 @@ void ebb_cuda_device_close(struct ebb_gpu_device *g)
 		return;
 	if (g->stream)
 		cudaStreamSynchronize(g->stream);
+	ebb_fast_close(g->fast);
 	cudaFree(g->sink);
 	if (g->start)
 		cudaEventDestroy(g->start);
@@ -234,6 +237,7 @@ struct ebb_gpu_graph *ebb_cuda_capture_end(struct ebb_gpu_device *g)
 
 void ebb_cuda_graph_replay(struct ebb_gpu_device *g, struct ebb_gpu_graph *graph)
 {
+	g->launches++;
 	check(g, cudaGraphLaunch(graph->exec, g->stream), "replaying a graph");
 }
 
@@ -258,6 +262,18 @@ double ebb_cuda_timer_stop(struct ebb_gpu_device *g)
 	    check(g, cudaEventSynchronize(g->stop), "timer"))
 		check(g, cudaEventElapsedTime(&ms, g->start, g->stop), "timer");
 	return (double)ms;
+}
+
+void ebb_cuda_precision(struct ebb_gpu_device *g, enum ebb_gpu_precision precision)
+{
+	if (precision != EBB_GPU_FP32 && !g->fast)
+		g->fast = ebb_fast_open(g);
+	g->precision = g->fast ? precision : EBB_GPU_FP32;
+}
+
+int64_t ebb_cuda_launches(struct ebb_gpu_device *g)
+{
+	return g->launches;
 }
 
 /* Sixteen independent chains a thread hide the latency of one another. */

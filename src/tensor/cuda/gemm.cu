@@ -11,6 +11,7 @@
  * The next tile travels from device memory to registers while this one is multiplied.
  */
 #include "tensor/cuda/common.cuh"
+#include "tensor/cuda/fast.cuh"
 
 enum layout { NN, NT, TN };
 
@@ -278,7 +279,10 @@ void ebb_cuda_gemm_nn(struct ebb_gpu_device *g, int P, struct ebb_count M, int N
 {
 	struct product m = {M, M.most, N, K, x, w, y, bias, residual, 0, 0, 0};
 
-	product<NN>(g, "gemm_nn", P, m);
+	if (g->precision != EBB_GPU_FP32)
+		ebb_fast_nn(g, P, M, N, K, x, w, y, bias, residual);
+	else
+		product<NN>(g, "gemm_nn", P, m);
 }
 
 void ebb_cuda_gemm_nt(struct ebb_gpu_device *g, int P, struct ebb_count M, int N, int K,
@@ -287,7 +291,10 @@ void ebb_cuda_gemm_nt(struct ebb_gpu_device *g, int P, struct ebb_count M, int N
 {
 	struct product m = {M, M.most, N, K, x, w, y, bias, residual, 0, 0, 0};
 
-	product<NT>(g, "gemm_nt", P, m);
+	if (g->precision != EBB_GPU_FP32)
+		ebb_fast_nt(g, P, M, N, K, x, w, y, bias, residual);
+	else
+		product<NT>(g, "gemm_nt", P, m);
 }
 
 void ebb_cuda_gemm_tn(struct ebb_gpu_device *g, int P, struct ebb_count M, int N, int K,
@@ -296,5 +303,8 @@ void ebb_cuda_gemm_tn(struct ebb_gpu_device *g, int P, struct ebb_count M, int N
 	struct ebb_pop none = {NULL, 0, 0};
 	struct product m = {M, K, N, M.most, x, dy, dw, none, none, 0, 0, 0};
 
-	product<TN>(g, "gemm_tn", P, m);
+	if (g->precision != EBB_GPU_FP32)
+		ebb_fast_tn(g, P, M, N, K, x, dy, dw);
+	else
+		product<TN>(g, "gemm_tn", P, m);
 }

@@ -20,4 +20,4 @@ for source in "$root"/src/tensor/cuda/*.cu; do
 	g++ $flags $fma "$@" -I"$here" -I"$root/src" -c "$stem.cpp" -o "$stem.o" || exit 1
 	objects="$objects $stem.o"
 done
-exec g++ $flags $fma "$@" -I"$here" -shared -o "$module" "$here/emulate.cpp" $objects
+exec g++ $flags $fma "$@" -I"$here" -shared -o "$module" "$here/emulate.cpp" "$here/cublas.cpp" $objects
