@@ -56,6 +56,9 @@ static void device_add(struct ebb_population *pop)
 		{&pop->token, rows, sizeof(int32_t)},
 		{&pop->position, rows, sizeof(int32_t)},
 		{&pop->target, rows, sizeof(int32_t)},
+		{&pop->place, rows, sizeof(int32_t)},
+		{&pop->judged, rows, sizeof(int32_t)},
+		{&pop->tokens, rows, sizeof(int32_t)},
 		{&pop->first, rows, sizeof(int32_t)},
 		{&pop->length, rows, sizeof(int32_t)},
 		{&pop->of_member, P, sizeof(int32_t)},
@@ -126,6 +129,8 @@ static int host_add(struct ebb_population *pop, struct ebb_err *err)
 	ebb_arena_add(arena, &pop->host.first, rows, sizeof(int32_t));
 	ebb_arena_add(arena, &pop->host.length, rows, sizeof(int32_t));
 	ebb_arena_add(arena, &pop->host.place, rows, sizeof(int32_t));
+	ebb_arena_add(arena, &pop->host.judged, rows, sizeof(int32_t));
+	ebb_arena_add(arena, &pop->host.tokens, rows, sizeof(int32_t));
 	ebb_arena_add(arena, &pop->host.of_member, P, sizeof(int32_t));
 	ebb_arena_add(arena, &pop->host.of_lane, P * EBB_LANES, sizeof(int32_t));
 	ebb_arena_add(arena, &pop->host.tau, P, sizeof(float));
@@ -249,6 +254,7 @@ void ebb_population_close(struct ebb_population *pop)
 	if (!pop)
 		return;
 	ebb_population_forget(pop);
+	ebb_population_weigh_release(pop);
 	if (pop->memory)
 		pop->op->device_free(pop->g, pop->memory);
 	release(pop);

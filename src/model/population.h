@@ -60,6 +60,11 @@ struct ebb_work {
 	int member;
 	int slot;              /* train.slot: rows dealt together to a series of the gradient */
 	struct ebb_pass *pass; /* .ref and .weigh are not read */
+	/* Instead of a weigh: the mini-batch as a block of objective/form.h, T of it, and where what
+	 * comes back begins in it; null: none. All works of a pass have one, or none has. */
+	unsigned char *block;
+	size_t block_bytes, block_back;
+	int block_T;
 	/* The rows whose results stand and whose coefficients are wanted. */
 	int n_ranges;
 	struct ebb_range range[EBB_LANES];
@@ -75,9 +80,9 @@ typedef void ebb_weigh_all(void *ctx, struct ebb_work *work, int n);
 
 /*
  * Passes over the rows of n members, each at most once, with their policies number `policy`;
- * against: the policy that serves as pass.ref, -1: none. weigh null: forward only. Else weigh is
- * called whenever results of some rows stand, and the gradient is left on the device for
- * ebb_population_step.
+ * against: the policy that serves as pass.ref, -1: none. Without weigh and blocks: forward only. With
+ * weigh it is called whenever results of some rows stand; with blocks the device weighs. Either way
+ * the gradient is left on the device for ebb_population_step.
  */
 int ebb_population_pass(struct ebb_population *pop, int policy, int against, struct ebb_work *work,
 			int n, ebb_weigh_all *weigh, void *ctx, struct ebb_err *err);

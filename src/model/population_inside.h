@@ -57,9 +57,10 @@ struct ebb_population {
 	float *w_logp, *w_entropy, *w_kl;
 	float *dx, *dnorm, *dhidden, *dgate_up, *datt, *dqkv, *dqk, *mean;
 	int32_t *token, *position, *target;
-	int32_t *first, *length;      /* (members, sequences)            */
-	int32_t *of_member, *of_lane; /* positions (members), (members, EBB_LANES) */
-	float *tau;                   /* (members)                       */
+	int32_t *place, *judged, *tokens; /* of a sequence, for weighing (members, sequences) */
+	int32_t *first, *length;          /* (members, sequences)            */
+	int32_t *of_member, *of_lane;     /* positions (members), (members, EBB_LANES) */
+	float *tau;                       /* (members)                       */
 	/* drawing: (members, samples) */
 	float *cache; /* (L, members, samples, kv) */
 	size_t kv;    /* floats of a response's cache of one layer */
@@ -72,6 +73,13 @@ struct ebb_population {
 	float *draw_logp, *draw_entropy, *draw_sampler, *draw_stat, *draw_scratch;
 	int32_t *most, *eos; /* (members) */
 
+	struct { /* on demand: blocks of all members, and doubles for the work */
+		unsigned char *block;
+		double *room;
+		size_t stride, block_bytes, room_bytes;
+		int most;
+	} weigh;
+
 	void *memory;
 	struct ebb_arena device, parts;
 	struct ebb_recording recording[EBB_RECORDINGS];
@@ -80,6 +88,7 @@ struct ebb_population {
 	/* on the host, of the same shapes; one set */
 	struct {
 		int32_t *token, *position, *target, *first, *length, *of_member, *of_lane;
+		int32_t *judged, *tokens;
 		int32_t *place; /* row of the pass a sequence is of (members, sequences) */
 		float *tau, *logp, *entropy, *kl, *kl_from, *logp_ref, *moment;
 		float *w_logp, *w_entropy, *w_kl;
@@ -124,6 +133,16 @@ void ebb_population_out(struct ebb_population *pop, const struct ebb_spread *s, 
 			struct ebb_act *a, float *out);
 void ebb_population_logits(struct ebb_population *pop, const struct ebb_spread *s, int policy,
 			   float *x, float *logits);
+
+/* Weighing on the device (population_weigh.c): blocks there; coefficients of the rows at hand; row sums
+ * and marks back into the works' blocks. */
+int ebb_population_weigh_begin(struct ebb_population *pop, const struct ebb_work *work, int n,
+			       struct ebb_err *err);
+void ebb_population_weigh(struct ebb_population *pop, const struct ebb_spread *s,
+			  const struct ebb_work *work, int n, bool kl);
+int ebb_population_weigh_end(struct ebb_population *pop, const struct ebb_work *work, int n,
+			     struct ebb_err *err);
+void ebb_population_weigh_release(struct ebb_population *pop);
 
 /* Queue a call: eagerly the first time, recorded as a graph the second, replayed from then on. */
 void ebb_population_queue(struct ebb_population *pop, const struct ebb_call *call);

@@ -379,15 +379,52 @@ static void members_check(const struct ebb_population *pop, const struct ebb_wor
 		for (int j = 0; j < i; j++)
 			if (work[j].member == work[i].member)
 				EBB_BUG("member %d twice in a pass", work[i].member);
+		if ((work[i].block != NULL) != (work[0].block != NULL))
+			EBB_BUG("a pass that some members weigh and others do not");
 		if (!ebb_population_serves(work[i].pass))
 			EBB_BUG("a pass that a population does not serve");
 	}
+}
+
+/* The rows at hand, forward and, where somebody weighs, backward. */
+static int spread_run(struct ebb_population *pop, const struct ebb_spread *s, int policy,
+		      int against, const struct wanted *want, struct ebb_work *work, int n,
+		      ebb_weigh_all *weigh, void *ctx, struct ebb_err *err)
+{
+	const bool here = work[0].block != NULL, gradient = here || weigh;
+	const struct ebb_call forth = {judge, *s, policy, against,
+				       (gradient ? KEEP : 0) | (want->moment ? MOMENT : 0) |
+					       (want->cross ? CROSS : 0)};
+	const struct ebb_call back = {slope, *s, policy, against, 0};
+	int rc = 0;
+
+	if (s->most > 0)
+		ebb_population_queue(pop, &forth);
+	if (s->most > 0 && here) {
+		ebb_population_weigh(pop, s, work, n, against >= 0);
+		/* logits are wanted before the slope takes their place */
+		rc = want->logits ? results_fetch(pop, s, want, err) : 0;
+		ebb_population_queue(pop, &back);
+	}
+	if (rc == 0 && s->most > 0 && !(here && want->logits))
+		rc = results_fetch(pop, s, want, err);
+	if (rc == 0)
+		results_store(pop, s, work, n, against >= 0);
+	if (rc < 0 || here || !weigh)
+		return rc;
+	weigh(ctx, work, n);
+	if (s->most > 0) {
+		coefficients_load(pop, s, work, n);
+		ebb_population_queue(pop, &back);
+	}
+	return rc;
 }
 
 int ebb_population_pass(struct ebb_population *pop, int policy, int against, struct ebb_work *work,
 			int n, ebb_weigh_all *weigh, void *ctx, struct ebb_err *err)
 {
 	const struct wanted want = wanted_by(work, n, against);
+	const bool here = n > 0 && work[0].block != NULL, gradient = here || weigh;
 	bool left = false;
 	int rc = 0;
 
@@ -396,34 +433,23 @@ int ebb_population_pass(struct ebb_population *pop, int policy, int against, str
 		work_begin(&work[i]);
 		left |= work_left(&work[i]);
 	}
-	if (weigh)
+	if (here)
+		rc = ebb_population_weigh_begin(pop, work, n, err);
+	if (gradient)
 		pop->op->clear(pop->g, pop->lane,
 			       (size_t)pop->size.members * EBB_LANES * pop->n_lane * sizeof(float));
 	while (rc == 0 && left) {
 		const struct ebb_spread s = spread_next(pop, work, n);
-		const struct ebb_call forth = {judge, s, policy, against,
-					       (weigh ? KEEP : 0) | (want.moment ? MOMENT : 0) |
-						       (want.cross ? CROSS : 0)};
-		const struct ebb_call back = {slope, s, policy, against, 0};
 
 		spread_place(pop, &s, work, n);
-		if (s.most > 0) {
-			ebb_population_queue(pop, &forth);
-			rc = results_fetch(pop, &s, &want, err);
-		}
-		if (rc == 0)
-			results_store(pop, &s, work, n, against >= 0);
-		if (rc == 0 && weigh)
-			weigh(ctx, work, n);
-		if (rc == 0 && weigh && s.most > 0) {
-			coefficients_load(pop, &s, work, n);
-			ebb_population_queue(pop, &back);
-		}
+		rc = spread_run(pop, &s, policy, against, &want, work, n, weigh, ctx, err);
 		left = false;
 		for (int i = 0; i < n; i++)
 			left |= work_left(&work[i]);
 	}
-	if (rc == 0 && weigh)
+	if (rc == 0 && gradient)
 		gradient_sum(pop);
+	if (rc == 0 && here)
+		rc = ebb_population_weigh_end(pop, work, n, err);
 	return rc;
 }

@@ -76,10 +76,26 @@ struct ebb_adamw_rule {
 struct ebb_drawing {
 	int n, stride;
 	int32_t *token, *t, *at, *length, *one;
-	const int32_t *most, *eos; /* (P): longest response, end mark */
-	int32_t *drawn;            /* result: tokens            (P, n, stride) */
+	const int32_t *most, *eos;            /* (P): longest response, end mark */
+	int32_t *drawn;                       /* result: tokens            (P, n, stride) */
 	float *logp, *entropy, *sampler_logp; /* results; the last may be null (P, n, stride) */
-	int32_t *running;          /* responses that have not ended  (1)      */
+	int32_t *running;                     /* responses that have not ended  (1)      */
+};
+
+/*
+ * A mini-batch a member whose rows are to be weighed, as a block of objective/form.h. n sequences a
+ * member: row[p*n+b] of the block, whose tokens[p*n+b] response tokens stand from entry judged[p*n+b]
+ * of the member's rows on (0 tokens: nothing). most: T of the largest block.
+ */
+struct ebb_weighing {
+	int n, most;
+	unsigned char *block;
+	size_t stride;                        /* bytes from member to member            */
+	const int32_t *row, *judged, *tokens; /* (P, n)                         */
+	size_t member;                        /* entries of a member's rows             */
+	const float *logp, *entropy, *kl;     /* kl may be null                     */
+	float *w_logp, *w_entropy, *w_kl;     /* w_kl is not written without kl     */
+	double *room;                         /* scratch (P, n, 6, most)                */
 };
 
 struct ebb_gpu_ops {

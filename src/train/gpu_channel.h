@@ -21,7 +21,7 @@ enum ebb_order_kind {
 	EBB_ORDER_COPY, /* policy = from                                                            */
 	EBB_ORDER_DECODE, /* decode with policy                                                     */
 	EBB_ORDER_SCORE, /* pass with policy against `against`                                     */
-	EBB_ORDER_UPDATE, /* pass, weighed by the worker, then a step of policy and optimizer       */
+	EBB_ORDER_UPDATE, /* pass, weighed here or by the worker, then a step of policy       */
 };
 
 struct ebb_order {
@@ -35,6 +35,11 @@ struct ebb_order {
 	struct ebb_decode decode;
 	struct ebb_pass pass;
 	struct ebb_optim_rule rule;
+	unsigned char
+		*block; /* UPDATE: a block of objective/form.h, which the device weighs; null: the
+			       * worker weighs */
+	size_t block_bytes, block_back;
+	int block_T;
 	/* answers */
 	int n_ranges; /* WEIGHING: whose coefficients are wanted */
 	struct ebb_range range[EBB_LANES];

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include "objective/form.h"
 #include "objective/objective.h"
 
 #define PATIENCE_S    1.0  /* between two looks whether the server still lives */
@@ -288,10 +289,32 @@ static void rows_weigh(struct ebb_channel *c, const struct ebb_pass *pass, int V
 	}
 }
 
+/* The mini-batch of an update whose rows a device can weigh; null: the worker does. */
+static struct ebb_minibatch *minibatch_of(const struct ebb_request *r)
+{
+	struct ebb_minibatch *mb = r->pass.weigh == ebb_weigh_rows ? r->pass.ctx : NULL;
+
+	return mb && ebb_weigh_form_fits(mb) ? mb : NULL;
+}
+
+static void form_carry(struct ebb_channel *c, const struct ebb_minibatch *mb)
+{
+	struct ebb_order *o = &c->order;
+	const struct ebb_weigh_form *form;
+
+	o->block_bytes = ebb_weigh_form_bytes(mb);
+	o->block = take(c, o->block_bytes, 1);
+	ebb_weigh_form_write(mb, o->block);
+	form = (const struct ebb_weigh_form *)o->block;
+	o->block_back = form->back;
+	o->block_T = form->T;
+}
+
 static int serve_pass(struct ebb_channel *c, struct ebb_bench *b, struct ebb_request *r,
 		      struct ebb_err *err)
 {
 	const bool update = r->kind == EBB_REQUEST_UPDATE;
+	struct ebb_minibatch *mb = update ? minibatch_of(r) : NULL;
 	const int V = b->lab.layout.model.V;
 	struct ebb_order *o = order_begin(c, update ? EBB_ORDER_UPDATE : EBB_ORDER_SCORE);
 	int rc;
@@ -302,13 +325,17 @@ static int serve_pass(struct ebb_channel *c, struct ebb_bench *b, struct ebb_req
 	o->slot = (int)b->lab.o->train.slot;
 	o->rule = r->rule;
 	pass_carry(c, &r->pass, V);
+	if (mb)
+		form_carry(c, mb);
 	rc = ask(c, EBB_TURN_ASKED, err);
 	while (rc == 0 && atomic_load(&c->turn) == EBB_TURN_WEIGHING) {
 		rows_weigh(c, &r->pass, V);
 		rc = ask(c, EBB_TURN_WEIGHED, err);
 	}
-	if (rc == 0 && !update)
+	if (rc == 0 && (!update || mb))
 		results_fetch(c, &r->pass, V, 0, r->pass.n);
+	if (rc == 0 && mb)
+		ebb_weigh_form_read(mb, o->block);
 	r->grad_norm = o->norm;
 	r->stepped = o->stepped;
 	return rc;

@@ -222,7 +222,7 @@ static bool waits(const struct server *s, int c)
 static bool alike(const struct ebb_order *a, const struct ebb_order *b)
 {
 	return a->kind == b->kind && a->policy == b->policy && a->against == b->against &&
-	       a->optimizer == b->optimizer;
+	       a->optimizer == b->optimizer && !a->block == !b->block;
 }
 
 /* The channels whose orders go together, of those of a hall that wait: the most there are. */
@@ -313,11 +313,17 @@ static int serve_rows(struct server *s, struct hall *h, const int *chosen, int n
 	for (int i = 0; i < n; i++) {
 		struct ebb_order *o = &s->office->channel[chosen[i]].order;
 
-		work[i] = (struct ebb_work){
-			.member = s->place[chosen[i]].member, .slot = o->slot, .pass = &o->pass};
+		work[i] = (struct ebb_work){.member = s->place[chosen[i]].member,
+					    .slot = o->slot,
+					    .pass = &o->pass,
+					    .block = o->block,
+					    .block_bytes = o->block_bytes,
+					    .block_back = o->block_back,
+					    .block_T = o->block_T};
 		step[i] = (struct ebb_population_update){.member = work[i].member, .rule = o->rule};
 	}
-	rc = ebb_population_pass(h->pop, policy, against, work, n, update ? weigh : NULL, &w, err);
+	rc = ebb_population_pass(h->pop, policy, against, work, n,
+				 update && !first->block ? weigh : NULL, &w, err);
 	if (rc == 0 && update)
 		rc = ebb_population_step(h->pop, policy, first->optimizer, step, n, err);
 	for (int i = 0; i < n && update; i++) {

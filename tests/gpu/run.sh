@@ -36,7 +36,7 @@ begin=$(date +%s)
 flags="-std=c++17 -O3 -fmad=false -gencode arch=compute_$arch,code=sm_$arch -Isrc"
 host="-fPIC,-fvisibility=hidden,-ffp-contract=off"
 pids=""
-for f in src/tensor/cuda/*.cu; do
+for f in src/tensor/cuda/*.cu src/objective/*.cu; do
 	o=$(basename "$f" .cu)
 	nvcc $flags -lineinfo -Xcompiler $host -c "$f" -o "$out/$o.cu.o" >"$out/log/$o.build" 2>&1 &
 	pids="$pids $!"

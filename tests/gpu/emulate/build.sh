@@ -14,7 +14,7 @@ fma=
 flags="-std=gnu++17 -O2 -g -ffp-contract=off -fno-math-errno -fno-tree-vectorize -fPIC
 	-fvisibility=hidden -Wall -Wno-unknown-pragmas -Wno-unused-function"
 objects=
-for source in "$root"/src/tensor/cuda/*.cu; do
+for source in "$root"/src/tensor/cuda/*.cu "$root"/src/objective/*.cu; do
 	stem=$work/$(basename "$source" .cu)
 	python3 "$here/launch.py" "$source" "$stem.cpp" || exit 1
 	g++ $flags $fma "$@" -I"$here" -I"$root/src" -c "$stem.cpp" -o "$stem.o" || exit 1
