@@ -28,6 +28,7 @@ for name, value in dict(width=64, layers=2, threads=1, batch=256, seq=64, prompt
                         group=8, iters=5, micro=0).items():
     flags.add_argument("--" + name, type=int, default=value)
 flags.add_argument("--compile", choices=["none", "train", "all"], default="none")
+flags.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
 a = flags.parse_args()
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[variable] = str(a.threads)  # read once, when torch loads its libraries
@@ -38,6 +39,10 @@ except ImportError:
     raise SystemExit(77)
 from torch.nn import functional as F  # noqa: E402
 
+if a.device == "cuda":
+    if not torch.cuda.is_available():
+        raise SystemExit(77)
+    torch.set_default_device("cuda")
 torch.set_num_threads(a.threads)
 torch.manual_seed(0)
 HEADS = max(2, a.width // 32)
@@ -214,19 +219,25 @@ def matrix_library():
     return name, 2e-9 * 512 ** 3 / best
 
 
+def clock():
+    if a.device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
 job = {"train": train_job, "sample": sample_job, "rl": rl_job}[a.mode]
-WARM_UP = 1 if a.compile == "none" else 3  # compiling takes place in the first calls
+WARM_UP = 1 if a.compile == "none" and a.device == "cpu" else 3  # compiling takes place in the first calls
 seconds = []
 for iteration in range(WARM_UP + a.iters):
     data = torch.randint(0, a.vocab, (a.batch, a.seq + 1))
-    began = time.perf_counter()
+    began = clock()
     job(data)
-    seconds.append(time.perf_counter() - began)
+    seconds.append(clock() - began)
 seconds = seconds[WARM_UP:]
 tokens = a.batch * (a.seq if a.mode == "train" else RESPONSE)
 library, gflops = matrix_library()
 print(json.dumps({
-    "peer": "torch " + torch.__version__, "mode": a.mode, "width": a.width, "layers": a.layers,
+    "peer": "torch " + torch.__version__, "mode": a.mode, "device": a.device, "width": a.width, "layers": a.layers,
     "threads": a.threads, "parameters": sum(w.numel() for w in PARAMETERS),
     "tokens_per_s": round(tokens / min(seconds), 1),
     "tokens_per_s_median": round(tokens / statistics.median(seconds), 1),

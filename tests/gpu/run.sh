@@ -53,7 +53,8 @@ for isa in $isas; do
 	$cc -O3 $extra -c src/tensor/cpu/isa_$isa.c -o "$out/isa_$isa.o" >"$out/log/isa_$isa.build" 2>&1 &
 	pids="$pids $!"
 done
-for f in src/tensor/cpu/cpu.c src/tensor/gpu.c src/base/err.c src/base/rng.c tests/gpu/*.c; do
+for f in src/tensor/cpu/cpu.c src/tensor/gpu.c src/base/*.c src/model/*.c src/rollout/*.c \
+	tests/gpu/*.c; do
 	o=$(echo "$f" | tr / _)
 	$cc -c "$f" -o "$out/$o.o" >"$out/log/$o.build" 2>&1 &
 	pids="$pids $!"
@@ -62,7 +63,11 @@ rc=0
 for p in $pids; do wait "$p" || rc=1; done
 if [ $rc -eq 0 ]; then
 	nvcc -shared -o "$out/ebb_cuda.so" "$out"/*.cu.o >"$out/log/link.build" 2>&1 || rc=1
-	gcc -o "$out/test_gpu" "$out"/isa_*.o "$out"/*.c.o -lm -ldl >>"$out/log/link.build" 2>&1 || rc=1
+	tests=$(ls "$out"/tests_gpu_*.o | grep -v parity)
+	rest="$out/isa_*.o $out/src_*.o"
+	gcc -o "$out/test_gpu" $tests $rest -lm -ldl -lpthread >>"$out/log/link.build" 2>&1 || rc=1
+	gcc -o "$out/parity" "$out"/tests_gpu_parity.c.o $rest -lm -ldl -lpthread \
+		>>"$out/log/link.build" 2>&1 || rc=1
 fi
 cat "$out"/log/*.build
 echo "built in $(($(date +%s) - begin)) s"
@@ -86,12 +91,15 @@ step() { # name, seconds, command...
 }
 
 step "bits against the CPU" 150 "$out/test_gpu" bits
+step "populations against the CPU's engine" 100 "$out/parity" 8
 step "timings" 120 "$out/test_gpu" time
 if command -v compute-sanitizer >/dev/null; then
 	for tool in memcheck racecheck; do
 		step "compute-sanitizer $tool" 120 compute-sanitizer --tool $tool --error-exitcode 9 \
 			--print-limit 10 "$out/test_gpu" small
 	done
+	step "compute-sanitizer memcheck, populations" 120 compute-sanitizer --tool memcheck \
+		--error-exitcode 9 --print-limit 10 "$out/parity" 1
 else
 	table="$table
 compute-sanitizer                        not installed"
