@@ -8,7 +8,8 @@
 #include "train/gpu_client.h"
 #include "train/gpu_server.h"
 
-#define MEMBERS_MAX 256  /* trials side by side unless --jobs says otherwise            */
+#define MEMBERS_MAX 64 /* trials side by side unless --jobs says otherwise            */
+#define NO_MODULE   "no GPU module"
 #define OPEN_S      60.0 /* a driver may take its time                                  */
 #define CLOSE_S     10.0
 /* run.device=auto: a population has to be worth it. Not measured yet: few small trials are faster on
@@ -114,8 +115,12 @@ int ebb_device_open(struct ebb_device *d, const struct ebb_sweep *s, struct ebb_
 		rc = ebb_err_set(err, EBB_EINVAL,
 				 "run.device=cuda: %s; run.device=cpu or auto runs without one",
 				 d->office->text);
-	else
-		snprintf(d->note, sizeof d->note, "on the CPU: %s", d->office->text);
+	else /* where none was built nobody asks for the places it was looked for */
+		snprintf(d->note, sizeof d->note, "on the CPU: %.*s",
+			 (int)(strncmp(d->office->text, NO_MODULE, strlen(NO_MODULE)) == 0
+				       ? strlen(NO_MODULE)
+				       : strlen(d->office->text)),
+			 d->office->text);
 	ebb_device_close(d);
 	return rc;
 }

@@ -57,11 +57,22 @@ int ebb_bench_serve(struct ebb_bench *b, struct ebb_request *r, struct ebb_err *
 
 int ebb_bench_join(struct ebb_bench *b, struct ebb_channel *gpu, struct ebb_err *err)
 {
-	int rc = gpu ? ebb_client_join(gpu, b, err) : 0;
+	const struct ebb_options *o = b->lab.o;
+	int rc;
 
+	if (!gpu && o->run.precision != EBB_PRECISION_FP32)
+		return ebb_err_set(
+			err, EBB_EINVAL,
+			"run.precision=tf32 and bf16 are computed by a GPU alone, and with "
+			"bits that depend on who shares its passes: this trial cannot be "
+			"computed again here");
+	rc = gpu ? ebb_client_join(gpu, b, err) : 0;
 	if (rc == 0)
 		b->gpu = gpu;
-	return rc;
+	if (rc != EBB_ENOMEM || o->run.device == EBB_DEVICE_CUDA)
+		return rc;
+	*err = (struct ebb_err)EBB_ERR_INIT; /* auto: what a GPU has no room for runs here */
+	return 0;
 }
 
 int ebb_bench_fetch(struct ebb_bench *b, struct ebb_err *err)

@@ -29,7 +29,8 @@ int ebb_bench_fill(struct ebb_bench *b, int n_policies, const char *base_dir,
 		   struct ebb_watch *watch, struct ebb_err *err);
 void ebb_bench_release(struct ebb_bench *b); /* the lab, too; safe when zero */
 
-/* Move to a GPU; a channel of null: stay. All requests are served there from now on. */
+/* Move to a GPU, where all requests are served from now on; null: stay. A trial that has no room there
+ * stays, too, unless run.device=cuda. EBB_EINVAL: one of another precision cannot stay. */
 int ebb_bench_join(struct ebb_bench *b, struct ebb_channel *gpu, struct ebb_err *err);
 /* Serve one request. On the CPU nothing can go wrong. */
 int ebb_bench_serve(struct ebb_bench *b, struct ebb_request *r, struct ebb_err *err);

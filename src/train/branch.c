@@ -289,6 +289,8 @@ static int weights_made(const struct ebb_branch *b, const char *base_dir, struct
 			rc = ebb_trial_open(&trial, &bench.lab, watch, err);
 	}
 	if (rc == 0)
+		rc = ebb_bench_join(&bench, NULL, err);
+	if (rc == 0)
 		rc = advance(&bench, trial, b->step, watch, err);
 	if (rc == 0)
 		ebb_weights_adopt(w, &bench.policy[EBB_POLICY_CURRENT]);
