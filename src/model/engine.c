@@ -33,7 +33,6 @@ int ebb_engine_open(struct ebb_engine **out, const struct ebb_layout *layout,
 {
 	struct ebb_engine *e;
 	int n_workers = ebb_pool_size(pool), L = layout->model.L, rc;
-	struct ebb_act *act;
 
 	*out = NULL;
 	if (slot < 1)
@@ -49,12 +48,12 @@ int ebb_engine_open(struct ebb_engine **out, const struct ebb_layout *layout,
 	rc = ebb_net_init(&e->net, layout, ops, err);
 	if (rc == 0) {
 		ebb_arena_add(&e->parts, &e->block, (size_t)n_workers, sizeof *e->block);
-		ebb_arena_add(&e->parts, &act, (size_t)n_workers * L, sizeof *act);
+		ebb_arena_add(&e->parts, &e->act, (size_t)n_workers * L, sizeof *e->act);
 		rc = ebb_arena_commit(&e->parts, err);
 	}
 	if (rc == 0) {
 		for (int i = 0; i < n_workers; i++)
-			e->block[i].act = act + (size_t)i * L;
+			e->block[i].act = e->act + (size_t)i * L;
 		engine_add(e);
 		rc = ebb_arena_commit(&e->arena, err);
 	}

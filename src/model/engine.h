@@ -9,6 +9,7 @@ struct ebb_engine {
 	struct ebb_pool *pool;
 	int slot;
 	struct ebb_block *block; /* one a worker */
+	struct ebb_act *act;     /* their layers' activations (workers, L) */
 	float *lane;             /* (EBB_LANES, n_lane) */
 	size_t n_lane;           /* a gradient, then the head's part of a tied embedding */
 	float *head_sum;         /* that part, summed over lanes (V, C) */

@@ -66,6 +66,7 @@ int ebb_population_step(struct ebb_population *pop, int policy, int optimizer,
 	const size_t moments = (size_t)pop->size.optimizers * floats;
 	float *w = pop->w + (size_t)policy * floats;
 	float *m = pop->m + (size_t)optimizer * floats, *v = pop->v + (size_t)optimizer * floats;
+	const bool exact = pop->size.precision == EBB_GPU_FP32;
 	const struct ebb_pop all = {w, policies, 0, 0}, old = {pop->old, floats, 0, 0};
 	int rc;
 
@@ -83,8 +84,10 @@ int ebb_population_step(struct ebb_population *pop, int policy, int optimizer,
 			  tensor_of(pop, pop->grad, pop->n_lane, i), tensor_of(pop, m, moments, i),
 			  tensor_of(pop, v, moments, i), pop->rule, layout->tensor[i].decay);
 	op->subtract(pop->g, (int)P, floats, old, all, old);
-	for (int i = 0; i < layout->n_tensors; i++) /* a tensor is one piece */
-		op->sum_squares(pop->g, (int)P, floats_of(layout, i), floats_of(layout, i),
+	for (int i = 0; i < layout->n_tensors;
+	     i++) /* exact: a tensor is one piece, as on the CPU */
+		op->sum_squares(pop->g, (int)P, floats_of(layout, i),
+				exact ? floats_of(layout, i) : EBB_RANGE,
 				tensor_of(pop, pop->old, floats, i), pop->partial,
 				pop->sum + (size_t)i * P);
 	op->download(pop->g, pop->host.sum, pop->sum,

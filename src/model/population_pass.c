@@ -451,5 +451,7 @@ int ebb_population_pass(struct ebb_population *pop, int policy, int against, str
 		gradient_sum(pop);
 	if (rc == 0 && here)
 		rc = ebb_population_weigh_end(pop, work, n, err);
+	if (rc < 0) /* a call that failed on its way may have been recorded */
+		ebb_population_forget(pop);
 	return rc;
 }

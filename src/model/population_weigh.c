@@ -31,13 +31,11 @@ int ebb_population_weigh_begin(struct ebb_population *pop, const struct ebb_work
 			       struct ebb_err *err)
 {
 	const size_t P = (size_t)pop->size.members;
-	const size_t q = P * EBB_LANES * (size_t)pop->size.positions;
 	size_t T;
 
 	pop->weigh.stride = largest(work, n, &T);
 	pop->weigh.most = (int)T;
 	grow(pop, (void **)&pop->weigh.block, &pop->weigh.block_bytes, P * pop->weigh.stride);
-	grow(pop, (void **)&pop->weigh.room, &pop->weigh.room_bytes, 6 * q * sizeof(double));
 	if (pop->weigh.block)
 		for (int i = 0; i < n; i++)
 			pop->op->upload(pop->g,
@@ -53,6 +51,8 @@ void ebb_population_weigh(struct ebb_population *pop, const struct ebb_spread *s
 	const size_t N = (size_t)pop->size.members * EBB_LANES * (size_t)s->most;
 	const size_t q = (size_t)pop->size.members * (size_t)s->sequences;
 
+	grow(pop, (void **)&pop->weigh.room, &pop->weigh.room_bytes,
+	     6 * q * (size_t)pop->weigh.most * sizeof(double));
 	memset(pop->host.tokens, 0, q * sizeof *pop->host.tokens);
 	for (int i = 0; i < n; i++)
 		for (int b = 0; b < s->sequences; b++) {

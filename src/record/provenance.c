@@ -169,6 +169,7 @@ static void gather(void)
 	add("gsl_version", ebb_xstrdup(EBB_BUILD_GSL));
 	add("kernel", ebb_xprintf("%s %s %s", u.sysname, u.release, u.machine));
 	add_cpu();
+	add("device", ebb_xstrdup("CPU"));
 	add("hostname", ebb_xstrdup(host));
 	add("command_line", command_line());
 }
@@ -179,6 +180,16 @@ const struct ebb_provenance *ebb_provenance_get(void)
 
 	pthread_once(&once, gather);
 	return &provenance;
+}
+
+void ebb_provenance_device(const char *name)
+{
+	ebb_provenance_get();
+	for (int i = 0; i < provenance.n; i++)
+		if (strcmp(row[i].name, "device") == 0) {
+			free(row[i].value);
+			row[i].value = ebb_xstrdup(name);
+		}
 }
 
 static char build_id[65];

@@ -51,6 +51,8 @@ struct ebb_provenance {
 	int n;
 };
 const struct ebb_provenance *ebb_provenance_get(void);
+/* What this process computes on, if not the CPU; before the first record it writes. */
+void ebb_provenance_device(const char *name);
 
 /* A hash of sources, compiler and flags: what was computed half-way is taken up by the same build
  * only, because bits are promised for one build. */

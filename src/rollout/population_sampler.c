@@ -198,7 +198,8 @@ static int wave_place(struct ebb_population *pop, struct wave *v, const struct e
 }
 
 /* Members that take part have so many rows from now on. */
-static void rows_set(struct ebb_population *pop, const struct ebb_drawn *work, int n, int rows)
+static int rows_set(struct ebb_population *pop, const struct ebb_drawn *work, int n, int rows,
+		    struct ebb_err *err)
 {
 	const size_t bytes = (size_t)pop->size.members * sizeof(int32_t);
 
@@ -207,6 +208,7 @@ static void rows_set(struct ebb_population *pop, const struct ebb_drawn *work, i
 		if (work[i].n > 0)
 			pop->host.of_member[work[i].member] = rows;
 	pop->op->upload(pop->g, pop->of_member, pop->host.of_member, bytes);
+	return ebb_gpu_sync(pop->gpu, err);
 }
 
 static struct ebb_cache cache_of(const struct ebb_population *pop, int l, int n)
@@ -388,10 +390,11 @@ int ebb_population_decode(struct ebb_population *pop, int policy, struct ebb_dra
 		wave_shape(pop, &v, work, n);
 		rc = wave_place(pop, &v, work, n, err);
 		if (rc == 0 && v.prefix.sequences > 0) {
-			rows_set(pop, work, n, EBB_LANES * v.prefix.most);
+			rc = rows_set(pop, work, n, EBB_LANES * v.prefix.most, err);
 			prefixes_queue(pop, &v, policy);
 		}
-		rows_set(pop, work, n, v.n);
+		if (rc == 0)
+			rc = rows_set(pop, work, n, v.n, err);
 		if (rc == 0)
 			rc = wave_draw(pop, &v, policy, err);
 		if (rc == 0)
@@ -400,5 +403,7 @@ int ebb_population_decode(struct ebb_population *pop, int policy, struct ebb_dra
 		for (int i = 0; i < n; i++)
 			work[i].at += work[i].n;
 	}
+	if (rc < 0) /* a call that failed on its way may have been recorded */
+		ebb_population_forget(pop);
 	return rc;
 }

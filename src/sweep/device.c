@@ -71,7 +71,7 @@ static bool opened(struct ebb_device *d)
 			break;
 		}
 	}
-	if (atomic_load(&office->state) == EBB_OFFICE_OPEN)
+	if (atomic_load(&office->state) == EBB_OFFICE_OPEN && d->pid)
 		return true;
 	if (!office->text[0])
 		snprintf(office->text, sizeof office->text, "%s",
@@ -93,8 +93,13 @@ int ebb_device_open(struct ebb_device *d, const struct ebb_sweep *s, struct ebb_
 		return 0;
 	d->jobs = jobs_of(s);
 	d->office = ebb_office_open(d->jobs, d->jobs, err);
-	if (!d->office)
+	if (!d->office && d->required)
 		return EBB_ENOMEM;
+	if (!d->office) {
+		snprintf(d->note, sizeof d->note, "on the CPU: %.600s", err->text);
+		*err = (struct ebb_err)EBB_ERR_INIT;
+		return 0;
+	}
 	d->pid = ebb_process_fork(err);
 	if (d->pid < 0) {
 		rc = d->pid;
@@ -146,12 +151,34 @@ void ebb_device_close(struct ebb_device *d)
 	d->pid = 0;
 }
 
+static bool equal_models(const struct ebb_options *a, const struct ebb_options *b)
+{
+	const struct ebb_model m = ebb_lab_model(a), n = ebb_lab_model(b);
+
+	return m.V == n.V && m.T == n.T && m.C == n.C && m.NH == n.NH && m.NKV == n.NKV &&
+	       m.D == n.D && m.F == n.F && m.L == n.L && m.qkv_bias == n.qkv_bias &&
+	       m.qk_norm == n.qk_norm && m.tied == n.tied;
+}
+
+/* Trials that may share passes with one of these options. */
+static int mates_of(const struct ebb_definition *def, const struct ebb_options *o)
+{
+	int n = 0;
+
+	for (int i = 0; i < def->n_plans; i++)
+		n += !ebb_client_refuses(&def->plan[i].options) &&
+		     equal_models(&def->plan[i].options, o);
+	return n;
+}
+
 struct ebb_channel *ebb_device_channel(const struct ebb_device *d, int slot,
+				       const struct ebb_definition *def,
 				       const struct ebb_options *o)
 {
 	if (!d->office || o->run.device == EBB_DEVICE_CPU || ebb_client_refuses(o) ||
 	    (atomic_load(&d->office->dead) && !d->required))
 		return NULL;
+	d->office->channel[slot].mates = mates_of(def, o);
 	return &d->office->channel[slot];
 }
 
@@ -182,23 +209,11 @@ void ebb_device_lost(struct ebb_device *d, int wait_status)
 
 /* ---- what --dry-run says ---- */
 
-static bool equal_models(const struct ebb_options *a, const struct ebb_options *b)
-{
-	const struct ebb_model m = ebb_lab_model(a), n = ebb_lab_model(b);
-
-	return m.V == n.V && m.T == n.T && m.C == n.C && m.NH == n.NH && m.NKV == n.NKV &&
-	       m.D == n.D && m.F == n.F && m.L == n.L && m.qkv_bias == n.qkv_bias &&
-	       m.qk_norm == n.qk_norm && m.tied == n.tied;
-}
-
 static void print_population(const struct ebb_definition *def, int first, int jobs, FILE *out)
 {
 	const struct ebb_options *o = &def->plan[first].options;
-	int n = 0;
+	const int n = mates_of(def, o);
 
-	for (int i = first; i < def->n_plans; i++)
-		n += !ebb_client_refuses(&def->plan[i].options) &&
-		     equal_models(&def->plan[i].options, o);
 	fprintf(out,
 		"on a GPU: %d trial%s of %.3g parameters in a population of up to %d, roughly %.0f "
 		"MiB of device memory\n",

@@ -25,6 +25,7 @@ void ebb_device_close(struct ebb_device *device);
 
 /* The channel of worker slot i for a trial of these options; null: it runs on the CPU. */
 struct ebb_channel *ebb_device_channel(const struct ebb_device *device, int slot,
+				       const struct ebb_definition *def,
 				       const struct ebb_options *o);
 /* The worker on the slot has ended; may a new one begin there? */
 void ebb_device_leave(struct ebb_device *device, int slot);

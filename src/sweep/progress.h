@@ -13,6 +13,7 @@ struct ebb_slot {
 	char error[1024], note[512];
 	int pid;     /* 0: free                                    */
 	int job;     /* what it works on                           */
+	bool cpu;    /* computes itself                            */
 	bool told;   /* that it goes on from a saved state         */
 	int attempt; /* of its trial                               */
 };

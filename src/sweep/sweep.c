@@ -36,7 +36,7 @@ struct state {
 	struct ebb_extension *extends; /* (n_plans)               */
 	struct ebb_slot *slot;         /* shared with the workers (jobs) */
 	struct ebb_device device;
-	int jobs, finished, indexed;
+	int jobs, cpu_jobs, finished, indexed;
 	double index_time, index_cost;
 	struct ebb_progress progress;
 	struct ebb_log log;
@@ -73,12 +73,13 @@ static int start(struct state *st, struct ebb_slot *slot, int index, struct ebb_
 	const struct ebb_job *job = &st->job[index];
 	const struct ebb_plan *plan = &st->s->def->plan[job->plan];
 	struct ebb_channel *gpu =
-		ebb_device_channel(&st->device, (int)(slot - st->slot), &plan->options);
+		ebb_device_channel(&st->device, (int)(slot - st->slot), st->s->def, &plan->options);
 	struct ebb_history history = {0};
 	int pid;
 
 	memset(slot, 0, sizeof *slot);
 	slot->job = index;
+	slot->cpu = job->kind == EBB_JOB_BASE || !gpu;
 	if (job->kind == EBB_JOB_BASE) {
 		snprintf(slot->label, sizeof slot->label, "base of seed %llu",
 			 (unsigned long long)plan->options.seed);
@@ -210,6 +211,23 @@ static void follow(struct state *st)
 	st->index_cost = st->index_time - now;
 }
 
+/* With a GPU there are more workers than cores: of those that compute themselves no more than ever. */
+static bool for_cpu(const struct state *st, const struct ebb_job *job)
+{
+	return job->kind == EBB_JOB_BASE ||
+	       !ebb_device_channel(&st->device, 0, st->s->def,
+				   &st->s->def->plan[job->plan].options);
+}
+
+static int on_cpu(const struct state *st)
+{
+	int n = 0;
+
+	for (int i = 0; i < st->jobs; i++)
+		n += st->slot[i].pid && st->slot[i].cpu;
+	return n;
+}
+
 /* The next job for a free slot. A trial waits until the bases are there, so that two trials never
  * make one base; where its base failed, it fails with it. */
 static int feed(struct state *st, struct ebb_slot *slot, struct ebb_err *err)
@@ -218,6 +236,8 @@ static int feed(struct state *st, struct ebb_slot *slot, struct ebb_err *err)
 		const struct ebb_job *job = &st->job[st->next];
 
 		if (job->kind == EBB_JOB_TRIAL && st->bases_left > 0)
+			return 0;
+		if (for_cpu(st, job) && on_cpu(st) >= st->cpu_jobs)
 			return 0;
 		if (job->kind == EBB_JOB_BASE || job->base < 0 || !st->base_failed[job->base])
 			return start(st, slot, st->next++, err);
@@ -233,13 +253,6 @@ static int feed(struct state *st, struct ebb_slot *slot, struct ebb_err *err)
 	return 0;
 }
 
-/* Is there work left whose slots wait for the GPU's server? */
-static bool held_up(const struct state *st)
-{
-	return st->next < st->n_jobs && !ebb_stop_requested &&
-	       !ebb_device_free(&st->device, 0);
-}
-
 static int run_jobs(struct state *st, struct ebb_err *err)
 {
 	int told = 0, rc = 0;
@@ -253,10 +266,14 @@ static int run_jobs(struct state *st, struct ebb_err *err)
 		int wait_status;
 		pid_t pid;
 
+		bool held_up = false; /* by a slot that the GPU's server has not given back */
+
 		for (int i = 0; i < st->jobs && rc == 0 && !ebb_stop_requested; i++)
-			if (!st->slot[i].pid && ebb_device_free(&st->device, i))
+			if (!st->slot[i].pid && !ebb_device_free(&st->device, i))
+				held_up = st->next < st->n_jobs;
+			else if (!st->slot[i].pid)
 				rc = feed(st, &st->slot[i], err);
-		if (st->running == 0 && !held_up(st))
+		if (st->running == 0 && !held_up)
 			break;
 		pid = waitpid(-1, &wait_status, WNOHANG);
 		if (pid > 0 && pid == st->device.pid)
@@ -459,6 +476,7 @@ int ebb_sweep_run(const struct ebb_sweep *s, struct ebb_sweep_result *result, st
 		rc = ebb_device_open(&st.device, s, err);
 	if (rc == 0 && st.device.note[0])
 		fprintf(stderr, "ebb run: %s\n", st.device.note);
+	st.cpu_jobs = st.jobs;
 	if (st.device.office)
 		st.jobs = st.device.jobs;
 	if (rc == 0)

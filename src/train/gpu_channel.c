@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 /* What one order may take: address space, pages come as they are written. */
-#define HEAP_BYTES ((size_t)512 << 20)
+#define HEAP_BYTES ((size_t)2 << 30)
 
 struct ebb_office *ebb_office_open(int n, int members, struct ebb_err *err)
 {

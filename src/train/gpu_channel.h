@@ -62,6 +62,7 @@ struct ebb_channel {
 	struct ebb_office *office;
 	_Atomic uint32_t turn; /* enum ebb_turn; the worker sleeps on it */
 	atomic_bool gone;      /* its worker ended; the server takes this back */
+	int mates;             /* trials of this shape, its own included       */
 	struct ebb_order order;
 	int rc; /* of the answer, with its text */
 	char text[512];

@@ -7,15 +7,22 @@
 #include "objective/form.h"
 #include "objective/objective.h"
 
+#define HEAD_MAX      128  /* of the attention kernels                                  */
+#define TOKENS_MAX    1200 /* a row's scores of the exact ones must fit shared memory   */
 #define PATIENCE_S    1.0  /* between two looks whether the server still lives */
 #define SAMPLES_MAX   512  /* responses a member draws at once at most     */
 #define POSITIONS_MAX 4096 /* positions of a gradient series at once       */
 
 const char *ebb_client_refuses(const struct ebb_options *o)
 {
+	const struct ebb_model model = ebb_lab_model(o);
 	struct ebb_needs needs;
 
 	ebb_objective_needs(o, &needs);
+	if (model.D > HEAD_MAX)
+		return "heads wider than 128 are computed on the CPU";
+	if (model.T > TOKENS_MAX && o->run.precision != EBB_PRECISION_BF16)
+		return "sequences longer than 1,200 tokens are computed on the CPU";
 	if (o->critic.model != EBB_CRITIC_NONE)
 		return "a critic's values are computed on the CPU";
 	if (needs.old_kl)
@@ -37,6 +44,8 @@ static int ask(struct ebb_channel *c, enum ebb_turn turn, struct ebb_err *err)
 
 		if (now == EBB_TURN_ANSWERED || now == EBB_TURN_WEIGHING)
 			break;
+		if (c->order.kind == EBB_ORDER_JOIN && ebb_stop_requested)
+			return ebb_err_set(err, EBB_ESTOP, "interrupted while all seats are taken");
 		if (atomic_load(&c->office->dead))
 			return ebb_err_set(err, EBB_ENODEV,
 					   "the process that served the GPU has ended: %s",

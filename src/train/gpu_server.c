@@ -11,9 +11,11 @@
 #include <time.h>
 #include "rollout/population_sampler.h"
 
-#define PATIENCE_S  0.002 /* how long a member waits for company */
-#define NAP_S       0.2   /* between two looks at an idle office */
-#define MEMBERS_MAX 4096
+#define PATIENCE_S    0.002 /* how long a member waits for company */
+#define NAP_S         0.2   /* between two looks at an idle office */
+#define RESERVE       ((size_t)64 << 20)
+#define RESERVE_SHARE 10
+#define MEMBERS_MAX   4096
 
 /* One population and who sits where. */
 struct hall {
@@ -37,6 +39,7 @@ struct server {
 	struct hall **hall;
 	int n_halls;
 	struct place *place; /* of a channel (office->n) */
+	bool lost;
 };
 
 static double now(void)
@@ -59,6 +62,10 @@ static void answer(struct server *s, int c, int rc, const struct ebb_err *err)
 	struct ebb_channel *channel = &s->office->channel[c];
 
 	channel->rc = rc;
+	if (rc == EBB_ENODEV) { /* the device is lost: nothing will work any more */
+		snprintf(s->office->text, sizeof s->office->text, "%s", err->text);
+		s->lost = true;
+	}
 	if (rc < 0)
 		snprintf(channel->text, sizeof channel->text, "%s", err->text);
 	atomic_store(&channel->turn, EBB_TURN_ANSWERED);
@@ -86,8 +93,19 @@ static void hall_close(struct hall *h)
 	free(h);
 }
 
-/* A population with as many seats as memory lets be. */
-static int hall_open(struct server *s, const struct ebb_order *o, struct ebb_err *err)
+/* What passes take beside a population: blocks, operands in bf16, a library's workspace. */
+static int reserve_check(struct server *s, const struct ebb_population *pop, struct ebb_err *err)
+{
+	const size_t bytes = RESERVE + ebb_population_device_bytes(pop) / RESERVE_SHARE;
+	void *room = s->gpu->op.device_alloc(s->gpu->device, bytes);
+
+	if (room)
+		s->gpu->op.device_free(s->gpu->device, room);
+	return ebb_gpu_sync(s->gpu, err);
+}
+
+/* A population with as many seats as it has trials and memory lets be. */
+static int hall_open(struct server *s, const struct ebb_order *o, int mates, struct ebb_err *err)
 {
 	struct hall *h = ebb_xcalloc(1, sizeof *h);
 	struct ebb_population_size size = {.policies = o->policies,
@@ -97,10 +115,15 @@ static int hall_open(struct server *s, const struct ebb_order *o, struct ebb_err
 					   .precision = o->precision};
 	int rc = ebb_layout_init(&h->layout, &o->model, err);
 
-	for (h->members = s->office->members; rc == 0; h->members /= 2) {
+	h->members = mates < s->office->members ? mates : s->office->members;
+	for (; rc == 0; h->members /= 2) {
 		size.members = h->members;
 		*err = (struct ebb_err)EBB_ERR_INIT;
 		rc = ebb_population_open(&h->pop, s->gpu, &h->layout, s->ops, &size, err);
+		if (rc == 0 && (rc = reserve_check(s, h->pop, err)) < 0) {
+			ebb_population_close(h->pop);
+			h->pop = NULL;
+		}
 		if (rc != EBB_ENOMEM || h->members == 1)
 			break;
 		rc = 0;
@@ -129,6 +152,20 @@ static void leave(struct server *s, int c)
 	*place = (struct place){0};
 }
 
+/* Close halls, those alone that nobody sits in; was there one? */
+static bool halls_close(struct server *s, bool empty)
+{
+	int kept = 0, before = s->n_halls;
+
+	for (int i = 0; i < s->n_halls; i++)
+		if (empty && s->hall[i]->seated > 0)
+			s->hall[kept++] = s->hall[i];
+		else
+			hall_close(s->hall[i]);
+	s->n_halls = kept;
+	return kept < before;
+}
+
 /* 1: seated; 0: all seats are taken; negative: there is no room for one. */
 static int join(struct server *s, int c, struct ebb_err *err)
 {
@@ -141,7 +178,12 @@ static int join(struct server *s, int c, struct ebb_err *err)
 		if (same_shape(&s->hall[i]->shape, o))
 			h = s->hall[i];
 	if (!h) {
-		rc = hall_open(s, o, err);
+		const int mates = s->office->channel[c].mates;
+
+		rc = hall_open(s, o, mates, err);
+		if (rc == EBB_ENOMEM &&
+		    halls_close(s, true)) /* those that are done may make room */
+			rc = hall_open(s, o, mates, err);
 		if (rc < 0)
 			return rc;
 		h = s->hall[s->n_halls - 1];
@@ -376,7 +418,7 @@ static bool serve_passes(struct server *s, struct hall *h, double *patience)
 
 static void run(struct server *s)
 {
-	while (!atomic_load(&s->office->closing)) {
+	while (!atomic_load(&s->office->closing) && !s->lost) {
 		uint32_t bell = atomic_load(&s->office->bell);
 		double patience = NAP_S;
 		bool any = serve_small(s);
@@ -407,8 +449,7 @@ void ebb_server_run(struct ebb_office *office)
 	atomic_store(&office->state, EBB_OFFICE_OPEN);
 	ebb_futex_wake(&office->state);
 	run(&s);
-	for (int i = 0; i < s.n_halls; i++)
-		hall_close(s.hall[i]);
+	halls_close(&s, false);
 	free(s.hall);
 	free(s.place);
 	ebb_gpu_close(s.gpu);

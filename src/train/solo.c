@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "base/file.h"
 #include "train/bench.h"
+#include "train/gpu_channel.h"
 
 #define FLUSH_S 1.0 /* rows of a running trial reach its file at least this often */
 
@@ -160,6 +161,8 @@ static int attempt(struct run *r, const char *state, enum ebb_status *status, st
 		rc = ebb_bench_join(&r->bench, s->gpu, err);
 	if (rc < 0)
 		goto out;
+	if (r->bench.gpu)
+		ebb_provenance_device(r->bench.gpu->office->device);
 	ebb_fields_init(&r->fields, r->bench.lab.task, r->o,
 			(int)(r->o->train.prompts * ebb_group_size(r->o)), r->bench.lab.max_prompt,
 			r->bench.lab.max_tokens);

@@ -9,10 +9,10 @@ out=${2:-$root/build/gpu-pack}
 ninja -C "$build" ebb src/tensor/cuda/ebb_cuda.so tests/gpu/parity tests/gpu/test_gpu >/dev/null || exit 1
 rm -rf "$out"
 mkdir -p "$out/lib" || exit 1
-cp "$build/ebb" "$build/src/tensor/cuda/ebb_cuda.so" "$build/tests/gpu/parity" \
-	"$build/tests/gpu/test_gpu" "$root/tests/gpu/trials.sh" "$root/tests/gpu/sweep.py" \
+cp "$build/ebb" "$out/ebb.real" && cp "$build/tests/gpu/parity" "$out/parity.real" || exit 1
+cp "$build/src/tensor/cuda/ebb_cuda.so" "$build/tests/gpu/test_gpu" "$root/tests/gpu/trials.sh" "$root/tests/gpu/sweep.py" \
 	"$root/tests/bench/peer_torch.py" "$root/experiments/entropy-collapse.yaml" "$out" || exit 1
 # The C library is the machine's own; an older one than this machine's will not do.
-ldd "$build/ebb" | awk '$3 ~ /^\// {print $3}' | grep -v -E '/(libc|libm|libdl|libpthread|ld-)[.-]' |
+ldd "$build/ebb" | awk '$3 ~ /^\// {print $3}' | grep -v -E '/(libc|libm|libdl|libpthread|libresolv|ld-)[.-]' |
 	while read -r file; do cp -L "$file" "$out/lib"; done
 du -sh "$out"

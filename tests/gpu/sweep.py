@@ -4,13 +4,14 @@
     sweep.py EBB [--steps 2] [--quick] [--large]
 
 The module is that of $EBB_CUDA_MODULE, else the one beside the program. Checks that every dataset
-has the bytes of the CPU's run, also after a worker and after the server were killed; that
+has the bytes of the CPU's run, for every preset, and after a worker and the server were killed; that
 run.device=cuda without a module is refused before anything is written, and that auto goes on
 without. Exit status 77 where there is no device.
 """
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -66,7 +67,16 @@ class Sweep:
 
 
 def children(pid):
-    return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    """By their parent's number, which every kernel tells."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            after = stat.read_text().rsplit(")", 1)[1].split()
+        except (OSError, IndexError):
+            continue  # it has ended
+        if int(after[1]) == pid and after[0] != "Z":
+            found.append(int(stat.parent.name))
+    return found
 
 
 def expect_equal(sweep, out, what):
@@ -116,6 +126,25 @@ def fast(sweep):
     print("bf16: trained, told apart, not computed again", flush=True)
 
 
+def every_preset(sweep):
+    """Whatever an algorithm asks of its policy, a GPU answers with the CPU's bytes."""
+    listed = subprocess.run([sweep.ebb, "algorithms", "--json"], text=True, capture_output=True,
+                            check=True)
+    names = [a["name"] for a in json.loads(listed.stdout)["algorithms"]]
+    text = (sweep.folder / "small.yaml").read_text()
+    text = re.sub(r"(?m)^sweep: .*$", f"sweep: {{algorithm: [{', '.join(names)}]}}", text)
+    text = text.replace("name: small", "name: presets").replace("group: 2", "group: 4")
+    (sweep.folder / "small.yaml").write_text(text)
+    for device in ("cpu", "cuda"):
+        code, said = sweep.run(f"every-{device}", device, "--jobs", "4")
+        if code != 0:
+            fail(f"every preset on {device}: {said}")
+    n, bad = sweep.differing("every-cpu", "every-cuda")
+    if n < len(names) or bad:
+        fail(f"every preset: {len(bad)} of {n} trials differ from the CPU's: {bad[:1]}")
+    print(f"every preset: {n} trials with the bytes of the CPU's", flush=True)
+
+
 def main():
     flags = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     flags.add_argument("ebb")
@@ -145,6 +174,7 @@ def main():
             fast(sweep)
             kill_one(sweep, "worker", "worker")
             kill_one(sweep, "server", "server")
+            every_preset(sweep)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return 0

@@ -8,9 +8,12 @@
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
 build=${1:-$here}
 what=${2:-all}
-if [ -d "$here/lib" ]; then # a pack
-	LD_LIBRARY_PATH=$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-	export LD_LIBRARY_PATH
+if [ -d "$here/lib" ]; then # a pack, whose libraries are for its own programs
+	for name in ebb parity; do
+		printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$here/lib" "$here/$name.real" \
+			>"$here/$name"
+		chmod +x "$here/$name"
+	done
 	ebb=$build/ebb parity=$build/parity sweep=$here/sweep.py peer=$here/peer_torch.py
 	experiment=$here/entropy-collapse.yaml
 else
@@ -43,7 +46,7 @@ if [ "$what" = bits ] || [ "$what" = all ]; then
 	head_of "populations against the engine of the CPU"
 	run 60 "$parity" 8
 	head_of "a sweep of the default model against the CPU; a worker and the server killed"
-	run 120 python3 "$sweep" "$ebb" --large --steps 6
+	run 240 python3 "$sweep" "$ebb" --large --steps 6
 fi
 
 if [ "$what" = verdicts ] || [ "$what" = all ]; then

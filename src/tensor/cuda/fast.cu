@@ -46,7 +46,7 @@ struct matrix {
 
 /* Everything the choice of an algorithm depends on. */
 struct shape {
-	int P, precision, flip_a, flip_b, adds;
+	int P, precision, flip_a, flip_b, adds, aligned;
 	struct matrix a, b, c, d;
 };
 
@@ -165,6 +165,7 @@ static int plan_make(struct ebb_fast *f, struct plan *p)
 	const cublasOperation_t a = s->flip_a ? CUBLAS_OP_T : CUBLAS_OP_N;
 	const cublasOperation_t b = s->flip_b ? CUBLAS_OP_T : CUBLAS_OP_N;
 	const size_t workspace = WORKSPACE;
+	const uint32_t align = s->aligned ? 16 : bf16 ? 2 : 4, align_fp32 = s->aligned ? 16 : 4;
 	cublasLtMatmulPreference_t wish = NULL;
 	int found = 0;
 
@@ -179,6 +180,14 @@ static int plan_make(struct ebb_fast *f, struct plan *p)
 	f->lt.cublasLtMatmulPreferenceCreate(&wish);
 	f->lt.cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
 						   &workspace, sizeof workspace);
+	f->lt.cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES,
+						   &align, sizeof align);
+	f->lt.cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+						   &align, sizeof align);
+	f->lt.cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES,
+						   &align_fp32, sizeof align_fp32);
+	f->lt.cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES,
+						   &align_fp32, sizeof align_fp32);
 	f->lt.cublasLtMatmulAlgoGetHeuristic(f->handle, p->what, p->a, p->b, p->c, p->d, wish, 1,
 					     &p->how, &found);
 	f->lt.cublasLtMatmulPreferenceDestroy(wish);
@@ -282,12 +291,24 @@ static struct matrix output(int rows, int columns, struct ebb_pop y)
 	return m;
 }
 
+/* Does every column of every member begin on 16 bytes? */
+static bool on_16(const void *at, const struct matrix *m, size_t element)
+{
+	return (uintptr_t)at % 16 == 0 && (size_t)m->ld * element % 16 == 0 &&
+	       (size_t)m->stride * element % 16 == 0;
+}
+
 /* d = a' b' (+ c), letters in the library's columns. */
 static void multiply(struct ebb_gpu_device *g, struct shape *s, const void *a, const void *b,
 		     const float *c, float *d)
 {
 	const float one = 1.0f, beta = s->adds ? 1.0f : 0.0f;
-	struct plan *p = g->code == 0 ? plan_of(g, s) : NULL;
+	const size_t factor = s->precision == EBB_GPU_BF16 ? sizeof(__nv_bfloat16) : sizeof(float);
+	struct plan *p;
+
+	s->aligned = on_16(a, &s->a, factor) && on_16(b, &s->b, factor) &&
+		     on_16(c, &s->c, sizeof(float)) && on_16(d, &s->d, sizeof(float));
+	p = g->code == 0 ? plan_of(g, s) : NULL;
 
 	if (p && g->fast->lt.cublasLtMatmul(g->fast->handle, p->what, &one, a, p->a, b, p->b, &beta,
 					    c, p->c, d, p->d, &p->how.algo, g->fast->workspace,
@@ -367,8 +388,11 @@ void ebb_fast_tn(struct ebb_gpu_device *g, int P, struct ebb_count M, int N, int
 	if (!worth_launching(g, P, (size_t)M.most * (size_t)N, "product"))
 		return;
 	if (M.of) {
+		/* both factors: what nobody wrote may be no number */
 		tail_kernel<<<dim3(blocks_for((size_t)M.most * (size_t)N, THREADS), (unsigned)P),
 			      THREADS, 0, g->stream>>>(M, N, dy);
+		tail_kernel<<<dim3(blocks_for((size_t)M.most * (size_t)K, THREADS), (unsigned)P),
+			      THREADS, 0, g->stream>>>(M, K, x);
 		ebb_cuda_launched(g, "tail");
 	}
 	memset(&s, 0, sizeof s);
