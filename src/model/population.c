@@ -227,7 +227,7 @@ int ebb_population_open(struct ebb_population **out, struct ebb_gpu *gpu,
 		if (rc < 0)
 			ebb_err_wrap(err,
 				     "%d members of %zu parameters take %.1f GiB on the device; "
-				     "lower model.*, train.prompts, train.group or eval.questions",
+				     "lower model.width or model.layers",
 				     size->members, layout->n_parameters,
 				     (double)pop->device.bytes / 0x1p30);
 	}

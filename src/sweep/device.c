@@ -112,8 +112,10 @@ int ebb_device_open(struct ebb_device *d, const struct ebb_sweep *s, struct ebb_
 		_exit(0);
 	}
 	if (opened(d)) {
-		snprintf(d->note, sizeof d->note, "on the GPU: %s, up to %d trials side by side",
-			 d->office->device, d->jobs);
+		snprintf(d->note, sizeof d->note,
+			 "on the GPU: %s, up to %d trials side by side, roughly %.0f of %.0f MiB",
+			 d->office->device, d->jobs, (double)ebb_client_bytes(o, d->jobs) / 0x1p20,
+			 (double)d->office->memory_bytes / 0x1p20);
 		return 0;
 	}
 	if (d->required)

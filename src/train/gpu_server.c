@@ -30,6 +30,7 @@ struct place {
 	struct hall *hall; /* null: nowhere */
 	int member;
 	double asked; /* when its pass was */
+	int tried;    /* departures when it found no room, plus one; 0: it has not tried */
 };
 
 struct server {
@@ -40,6 +41,7 @@ struct server {
 	int n_halls;
 	struct place *place; /* of a channel (office->n) */
 	bool lost;
+	int departures; /* members that have left a hall */
 };
 
 static double now(void)
@@ -104,34 +106,54 @@ static int reserve_check(struct server *s, const struct ebb_population *pop, str
 	return ebb_gpu_sync(s->gpu, err);
 }
 
+/* Less memory, step by step: fewer members, then layers computed twice, then series in many goes. False:
+ * there is nothing left to lower. */
+static bool shrink(struct ebb_population_size *size, int T)
+{
+	if (size->members > 1)
+		size->members /= 2;
+	else if (!size->recompute)
+		size->recompute = true;
+	else if (size->positions > T - 1)
+		size->positions = size->positions / 2 > T - 1 ? size->positions / 2 : T - 1;
+	else if (size->samples > 1)
+		size->samples /= 2;
+	else
+		return false;
+	return true;
+}
+
 /* A population with as many seats as it has trials and memory lets be. */
 static int hall_open(struct server *s, const struct ebb_order *o, int mates, struct ebb_err *err)
 {
 	struct hall *h = ebb_xcalloc(1, sizeof *h);
-	struct ebb_population_size size = {.policies = o->policies,
-					   .optimizers = o->optimizers,
-					   .positions = o->positions,
-					   .samples = o->samples,
-					   .precision = o->precision};
+	struct ebb_population_size size = {
+		.members = mates < s->office->members ? mates : s->office->members,
+		.policies = o->policies,
+		.optimizers = o->optimizers,
+		.positions = o->positions,
+		.samples = o->samples,
+		.precision = o->precision};
 	int rc = ebb_layout_init(&h->layout, &o->model, err);
 
-	h->members = mates < s->office->members ? mates : s->office->members;
-	for (; rc == 0; h->members /= 2) {
-		size.members = h->members;
-		*err = (struct ebb_err)EBB_ERR_INIT;
+	if (rc < 0) {
+		free(h);
+		return rc;
+	}
+	do {
+		if (rc == EBB_ENOMEM)
+			*err = (struct ebb_err)EBB_ERR_INIT;
 		rc = ebb_population_open(&h->pop, s->gpu, &h->layout, s->ops, &size, err);
 		if (rc == 0 && (rc = reserve_check(s, h->pop, err)) < 0) {
 			ebb_population_close(h->pop);
 			h->pop = NULL;
 		}
-		if (rc != EBB_ENOMEM || h->members == 1)
-			break;
-		rc = 0;
-	}
+	} while (rc == EBB_ENOMEM && shrink(&size, o->model.T));
 	if (rc < 0) {
 		hall_close(h);
 		return rc;
 	}
+	h->members = size.members;
 	h->shape = *o;
 	h->channel = ebb_xcalloc((size_t)h->members, sizeof *h->channel);
 	for (int p = 0; p < h->members; p++)
@@ -148,14 +170,15 @@ static void leave(struct server *s, int c)
 	if (place->hall) {
 		place->hall->channel[place->member] = -1;
 		place->hall->seated--;
+		s->departures++;
 	}
 	*place = (struct place){0};
 }
 
-/* Close halls, those alone that nobody sits in; was there one? */
-static bool halls_close(struct server *s, bool empty)
+/* Close all halls, or those that nobody sits in. */
+static void halls_close(struct server *s, bool empty)
 {
-	int kept = 0, before = s->n_halls;
+	int kept = 0;
 
 	for (int i = 0; i < s->n_halls; i++)
 		if (empty && s->hall[i]->seated > 0)
@@ -163,31 +186,52 @@ static bool halls_close(struct server *s, bool empty)
 		else
 			hall_close(s->hall[i]);
 	s->n_halls = kept;
-	return kept < before;
+}
+
+static bool anybody_seated(const struct server *s)
+{
+	for (int i = 0; i < s->n_halls; i++)
+		if (s->hall[i]->seated > 0)
+			return true;
+	return false;
+}
+
+/* The hall of an order, opened where there is none yet. 1; 0: not before others leave; negative: there
+ * is no room for one member. */
+static int hall_find(struct server *s, int c, struct hall **hall, struct ebb_err *err)
+{
+	const struct ebb_channel *channel = &s->office->channel[c];
+	int rc;
+
+	for (int i = 0; i < s->n_halls; i++)
+		if (same_shape(&s->hall[i]->shape, &channel->order)) {
+			*hall = s->hall[i];
+			return 1;
+		}
+	if (s->place[c].tried == s->departures + 1)
+		return 0;
+	halls_close(s, true);
+	rc = hall_open(s, &channel->order, channel->mates, err);
+	s->place[c].tried = s->departures + 1;
+	if (rc == EBB_ENOMEM && anybody_seated(s))
+		return 0;
+	if (rc < 0)
+		return rc;
+	*hall = s->hall[s->n_halls - 1];
+	return 1;
 }
 
 /* 1: seated; 0: all seats are taken; negative: there is no room for one. */
 static int join(struct server *s, int c, struct ebb_err *err)
 {
-	const struct ebb_order *o = &s->office->channel[c].order;
-	struct hall *h = NULL;
-	int rc = 0;
+	struct hall *h;
+	int rc;
 
-	leave(s, c);
-	for (int i = 0; i < s->n_halls; i++)
-		if (same_shape(&s->hall[i]->shape, o))
-			h = s->hall[i];
-	if (!h) {
-		const int mates = s->office->channel[c].mates;
-
-		rc = hall_open(s, o, mates, err);
-		if (rc == EBB_ENOMEM &&
-		    halls_close(s, true)) /* those that are done may make room */
-			rc = hall_open(s, o, mates, err);
-		if (rc < 0)
-			return rc;
-		h = s->hall[s->n_halls - 1];
-	}
+	if (s->place[c].hall)
+		leave(s, c);
+	rc = hall_find(s, c, &h, err);
+	if (rc <= 0)
+		return rc;
 	for (int p = 0; p < h->members; p++)
 		if (h->channel[p] < 0) {
 			h->channel[p] = c;

@@ -126,6 +126,20 @@ def fast(sweep):
     print("bf16: trained, told apart, not computed again", flush=True)
 
 
+def little_memory(sweep):
+    """Less and less memory (of an emulated device): fewer seats, then layers computed twice, then
+    nothing fits, which names what to lower."""
+    for kib, left in ((67000, True), (66300, True), (65700, False)):
+        out = f"memory-{kib}"
+        code, said = sweep.run(out, "cuda", EMU_MEMORY=str(kib))
+        if left and code != 0:
+            fail(f"{kib} KiB of device memory: {said}")
+        if left:
+            expect_equal(sweep, out, f"{kib} KiB of device memory")
+        elif code == 0 or "lower model.width" not in said:
+            fail(f"{kib} KiB of device memory: exit status {code}: {said}")
+
+
 def every_preset(sweep):
     """Whatever an algorithm asks of its policy, a GPU answers with the CPU's bytes."""
     listed = subprocess.run([sweep.ebb, "algorithms", "--json"], text=True, capture_output=True,
@@ -174,6 +188,8 @@ def main():
             fast(sweep)
             kill_one(sweep, "worker", "worker")
             kill_one(sweep, "server", "server")
+            if "emulated" in said:
+                little_memory(sweep)
             every_preset(sweep)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

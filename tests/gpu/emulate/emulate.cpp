@@ -5,6 +5,7 @@
  */
 #include "cuda_runtime.h"
 
+#include <map>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -248,23 +249,42 @@ cudaError_t cudaDeviceGetAttribute(int *value, int which, int)
 	return cudaSuccess;
 }
 
+/* Device memory in KiB: EMU_MEMORY. */
+static size_t memory_bytes()
+{
+	const char *text = getenv("EMU_MEMORY");
+
+	return text ? (size_t)atoll(text) << 10 : (size_t)1 << 33;
+}
+
+static std::map<void *, size_t> allocated;
+static size_t in_use;
+
 cudaError_t cudaMemGetInfo(size_t *left, size_t *all)
 {
-	*left = *all = (size_t)1 << 33;
+	*all = memory_bytes();
+	*left = *all - in_use;
 	return cudaSuccess;
 }
 
 cudaError_t cudaMalloc(void **p, size_t bytes)
 {
-	*p = aligned_alloc(256, (bytes + 255) / 256 * 256);
+	bytes = (bytes + 255) / 256 * 256;
+	*p = bytes <= memory_bytes() - in_use ? aligned_alloc(256, bytes) : NULL;
 	if (!*p)
 		return cudaErrorMemoryAllocation;
 	memset(*p, POISON, bytes);
+	allocated[*p] = bytes;
+	in_use += bytes;
 	return cudaSuccess;
 }
 
 cudaError_t cudaFree(void *p)
 {
+	if (p) {
+		in_use -= allocated[p];
+		allocated.erase(p);
+	}
 	free(p);
 	return cudaSuccess;
 }
