@@ -101,9 +101,17 @@ static int reserve_check(struct server *s, const struct ebb_population *pop, str
 	const size_t bytes = RESERVE + ebb_population_device_bytes(pop) / RESERVE_SHARE;
 	void *room = s->gpu->op.device_alloc(s->gpu->device, bytes);
 
+	int rc;
+
 	if (room)
 		s->gpu->op.device_free(s->gpu->device, room);
-	return ebb_gpu_sync(s->gpu, err);
+	rc = ebb_gpu_sync(s->gpu, err);
+	if (rc < 0)
+		ebb_err_wrap(err,
+			     "room for passes beside a policy of %zu parameters; lower "
+			     "model.width or model.layers",
+			     ebb_population_layout(pop)->n_parameters);
+	return rc;
 }
 
 /* Less memory, step by step: fewer members, then layers computed twice, then series in many goes. False:
