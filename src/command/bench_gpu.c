@@ -143,13 +143,6 @@ static double decode_bytes(const struct crowd *c, const struct ebb_bench_result 
 	       (double)c->P * b->response * (double)b->layout.n_parameters * sizeof(float);
 }
 
-static int ascending(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static int measure(struct crowd *c, enum ebb_bench_mode mode, int iters,
 		   struct ebb_bench_gpu_result *out, struct ebb_err *err)
 {
@@ -182,8 +175,7 @@ static int measure(struct crowd *c, enum ebb_bench_mode mode, int iters,
 		}
 	}
 	out->launches = (double)(c->gpu->op.launches(c->gpu->device) - launched) / iters;
-	qsort(seconds, (size_t)iters, sizeof *seconds, ascending);
-	r->median_s = seconds[iters / 2];
+	r->median_s = ebb_bench_median(seconds, iters);
 	free(seconds);
 	return rc;
 }

@@ -433,6 +433,12 @@ static int ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+double ebb_bench_median(double *seconds, int n)
+{
+	qsort(seconds, (size_t)n, sizeof *seconds, ascending);
+	return seconds[n / 2];
+}
+
 static int measure(struct ebb_bench_state *b, struct ebb_bench_result *r, struct ebb_err *err)
 {
 	double *seconds = ebb_xcalloc((size_t)b->s.iters, sizeof *seconds);
@@ -460,8 +466,7 @@ static int measure(struct ebb_bench_state *b, struct ebb_bench_result *r, struct
 			r->update_s = b->mode == EBB_BENCH_SAMPLE ? NAN : end - middle;
 		}
 	}
-	qsort(seconds, (size_t)b->s.iters, sizeof *seconds, ascending);
-	r->median_s = seconds[b->s.iters / 2];
+	r->median_s = ebb_bench_median(seconds, (int)b->s.iters);
 	free(seconds);
 	if (b->mode == EBB_BENCH_RL)
 		r->reward = b->mean_reward;

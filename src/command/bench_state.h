@@ -57,5 +57,7 @@ int ebb_bench_check(const struct ebb_bench_state *b, double norm, struct ebb_err
 /* Work and tokens of an iteration; no times yet. */
 void ebb_bench_count(const struct ebb_bench_state *b, struct ebb_bench_result *r);
 double ebb_bench_clock(void);
+/* Sorts. */
+double ebb_bench_median(double *seconds, int n);
 
 #endif

@@ -116,7 +116,7 @@ struct job {
 	struct ebb_engine *e;
 	const struct ebb_weights *w;
 	const struct ebb_pass *pass;
-	int n_items, n_slots;
+	int n_items;
 	float *grad; /* null: forward only */
 };
 
@@ -319,12 +319,11 @@ static void lane_item(void *ctx, int lane, int worker)
 	const struct job *job = ctx;
 	struct ebb_engine *e = job->e;
 	float *grad = e->lane + lane * e->n_lane;
-	int64_t slot = e->slot, n = job->pass->n;
-	int64_t first = (int64_t)lane * job->n_slots / job->n_items * slot;
-	int64_t end = (int64_t)(lane + 1) * job->n_slots / job->n_items * slot;
+	int first, end;
 
+	ebb_lane_rows(job->pass->n, e->slot, lane, &first, &end);
 	memset(grad, 0, e->n_lane * sizeof *grad);
-	rows_run(&e->block[worker], job, (int)first, (int)(end < n ? end : n), grad);
+	rows_run(&e->block[worker], job, first, end, grad);
 }
 
 /* Item 0 .. n_ranges-1: a range of the gradient. The last item: the head's part of a tied one. */
@@ -358,8 +357,7 @@ void ebb_pass_grad(struct ebb_engine *e, const struct ebb_weights *w, struct ebb
 		memset(grad, 0, e->net.layout->n_floats * sizeof *grad);
 		return;
 	}
-	job.n_slots = (int)(((int64_t)pass->n + e->slot - 1) / e->slot);
-	job.n_items = job.n_slots < EBB_LANES ? job.n_slots : EBB_LANES;
+	job.n_items = ebb_lanes_used(pass->n, e->slot);
 	ebb_pool_run(e->pool, job.n_items, lane_item, &job);
 	ebb_pool_run(e->pool, e->n_ranges + (m->tied ? 1 : 0), sum_item, &job);
 	if (m->tied) {

@@ -91,6 +91,14 @@ static void layout_add(struct ebb_layout *layout, const struct spec *spec, int l
 	layout->n_floats += (n + 15) / 16 * 16;
 }
 
+bool ebb_model_alike(const struct ebb_model *a, const struct ebb_model *b)
+{
+	return a->V == b->V && a->C == b->C && a->NH == b->NH && a->NKV == b->NKV && a->D == b->D &&
+	       a->F == b->F && a->L == b->L && a->qkv_bias == b->qkv_bias &&
+	       a->qk_norm == b->qk_norm && a->tied == b->tied && a->rope_theta == b->rope_theta &&
+	       a->norm_eps == b->norm_eps;
+}
+
 int ebb_layout_init(struct ebb_layout *layout, const struct ebb_model *model, struct ebb_err *err)
 {
 	struct spec spec[N_SPECS];

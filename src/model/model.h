@@ -39,6 +39,10 @@ struct ebb_layout {
 	size_t n_parameters; /* without gaps                                        */
 };
 
+/* Do two models have the same weights, whatever the lengths they serve and whether a critic's head
+ * stands beside them? */
+bool ebb_model_alike(const struct ebb_model *a, const struct ebb_model *b);
+
 int ebb_layout_init(struct ebb_layout *layout, const struct ebb_model *model, struct ebb_err *err);
 void ebb_layout_release(struct ebb_layout *layout);
 const struct ebb_tensor *ebb_layout_find(const struct ebb_layout *layout, const char *name,

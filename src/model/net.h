@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "model/model.h"
+#include "tensor/gpu.h"
 
 enum ebb_init {
 	EBB_INIT_EMBED,
@@ -71,6 +72,29 @@ struct ebb_net {
 	struct ebb_net_layer *layer; /* (L) */
 	struct ebb_arena arena;
 };
+
+/* One update's numbers: does the limit on the norm act, and what AdamW is told, t counting from 1. */
+bool ebb_optim_clips(const struct ebb_optim_rule *rule, double norm);
+struct ebb_adamw_rule ebb_optim_numbers(const struct ebb_optim_rule *rule, double norm, int64_t t);
+
+/* Series of a gradient over n rows, dealt in slots (EBB_LANES). */
+static inline int ebb_lanes_used(int n, int slot)
+{
+	const int64_t slots = ((int64_t)n + slot - 1) / slot;
+
+	return slots < EBB_LANES ? (int)slots : EBB_LANES;
+}
+
+/* Rows [first, end) of series k of them; none beyond the last. */
+static inline void ebb_lane_rows(int n, int slot, int k, int *first, int *end)
+{
+	const int64_t slots = ((int64_t)n + slot - 1) / slot;
+	const int64_t lanes = ebb_lanes_used(n, slot);
+	const int64_t last = k < lanes ? (k + 1) * slots / lanes * slot : n;
+
+	*first = k < lanes ? (int)(k * slots / lanes * slot) : n;
+	*end = last < n ? (int)last : n;
+}
 
 /* Floats of one range in work over whole flat buffers; part of the bits of the norm. */
 #define EBB_RANGE 16384

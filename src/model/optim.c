@@ -31,7 +31,7 @@ struct job {
 	struct ebb_optim *opt;
 	const float *grad;
 	bool measure;
-	float scale, lr, beta1, beta2, c1, c2, eps, weight_decay;
+	struct ebb_adamw_rule rule;
 };
 
 static void square_item(void *ctx, int item, int worker)
@@ -55,8 +55,8 @@ static void tensor_item(void *ctx, int item, int worker)
 	if (job->measure)
 		memcpy(old, job->w->flat + at, n * sizeof *old);
 	net->ops->adamw(n, job->w->flat + at, job->grad + at, job->opt->m + at, job->opt->v + at,
-			job->scale, job->lr, job->beta1, job->beta2, job->c1, job->c2, job->eps,
-			t->decay ? job->weight_decay : 0.0F);
+			job->rule.scale, job->rule.lr, job->rule.b1, job->rule.b2, job->rule.c1,
+			job->rule.c2, job->rule.eps, t->decay ? job->rule.decay : 0.0F);
 	if (job->measure) {
 		for (size_t i = 0; i < n; i++)
 			old[i] -= job->w->flat[at + i];
@@ -71,32 +71,41 @@ static double bias_correction(double beta, int64_t t)
 	return -ebb_expm1((double)t * ebb_log(beta));
 }
 
+bool ebb_optim_clips(const struct ebb_optim_rule *rule, double norm)
+{
+	return rule->grad_clip > 0.0 && norm > rule->grad_clip && isfinite(norm);
+}
+
+struct ebb_adamw_rule ebb_optim_numbers(const struct ebb_optim_rule *rule, double norm, int64_t t)
+{
+	return (struct ebb_adamw_rule){
+		.scale = ebb_optim_clips(rule, norm) ? (float)(rule->grad_clip / norm) : 1.0F,
+		.lr = (float)rule->lr,
+		.b1 = (float)rule->beta1,
+		.b2 = (float)rule->beta2,
+		.c1 = (float)bias_correction(rule->beta1, t),
+		.c2 = (float)bias_correction(rule->beta2, t),
+		.eps = (float)rule->eps,
+		.decay = (float)rule->weight_decay,
+	};
+}
+
 double ebb_optim_step(struct ebb_engine *e, struct ebb_weights *w, struct ebb_optim *opt,
 		      const float *grad, const struct ebb_optim_rule *rule,
 		      struct ebb_optim_stepped *did)
 {
 	struct job job = {.e = e, .w = w, .opt = opt, .grad = grad, .measure = did != NULL};
 	double sum = 0.0, norm;
-	bool over;
 
 	ebb_pool_run(e->pool, e->n_ranges, square_item, &job);
 	for (int i = 0; i < e->n_ranges; i++)
 		sum += e->partial[i];
 	norm = sqrt(sum);
-	over = rule->grad_clip > 0.0 && norm > rule->grad_clip && isfinite(norm);
 	if (did != NULL)
-		*did = (struct ebb_optim_stepped){.clipped = over};
+		*did = (struct ebb_optim_stepped){.clipped = ebb_optim_clips(rule, norm)};
 	if (!isfinite(norm))
 		return norm;
-	opt->t++;
-	job.scale = over ? (float)(rule->grad_clip / norm) : 1.0F;
-	job.lr = (float)rule->lr;
-	job.beta1 = (float)rule->beta1;
-	job.beta2 = (float)rule->beta2;
-	job.c1 = (float)bias_correction(rule->beta1, opt->t);
-	job.c2 = (float)bias_correction(rule->beta2, opt->t);
-	job.eps = (float)rule->eps;
-	job.weight_decay = (float)rule->weight_decay;
+	job.rule = ebb_optim_numbers(rule, norm, ++opt->t);
 	ebb_pool_run(e->pool, e->net.layout->n_tensors, tensor_item, &job);
 	if (did != NULL) {
 		for (int i = 0; i < e->net.layout->n_tensors; i++)

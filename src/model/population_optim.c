@@ -1,6 +1,5 @@
 /* The update of a population after a gradient pass: what optim.c does for one policy on the CPU. */
 #include <math.h>
-#include "base/real.h"
 #include "model/population_inside.h"
 
 /* All members' tensor i of a buffer of n floats a member. */
@@ -14,27 +13,6 @@ static size_t floats_of(const struct ebb_layout *layout, int i)
 	return (size_t)layout->tensor[i].rows * (size_t)layout->tensor[i].cols;
 }
 
-/* 1 - beta^t, without libm, whose bits differ between processors. */
-static double bias_correction(double beta, int64_t t)
-{
-	return -ebb_expm1((double)t * ebb_log(beta));
-}
-
-static struct ebb_adamw_rule rule_of(const struct ebb_optim_rule *rule, double norm, bool over,
-				     int64_t t)
-{
-	return (struct ebb_adamw_rule){
-		.scale = over ? (float)(rule->grad_clip / norm) : 1.0F,
-		.lr = (float)rule->lr,
-		.b1 = (float)rule->beta1,
-		.b2 = (float)rule->beta2,
-		.c1 = (float)bias_correction(rule->beta1, t),
-		.c2 = (float)bias_correction(rule->beta2, t),
-		.eps = (float)rule->eps,
-		.decay = (float)rule->weight_decay,
-	};
-}
-
 /* The rule of everybody; who is not named, or whose gradient is not finite, is left alone. */
 static void rules_fill(struct ebb_population *pop, int optimizer,
 		       struct ebb_population_update *update, int n)
@@ -43,16 +21,14 @@ static void rules_fill(struct ebb_population *pop, int optimizer,
 		pop->host.rule[p] = (struct ebb_adamw_rule){.skip = 1};
 	for (int i = 0; i < n; i++) {
 		struct ebb_population_update *u = &update[i];
-		const double clip = u->rule.grad_clip;
-		bool over;
 
 		u->norm = sqrt(pop->host.sum[u->member]);
-		over = clip > 0.0 && u->norm > clip && isfinite(u->norm);
-		u->stepped = (struct ebb_optim_stepped){.clipped = over};
+		u->stepped =
+			(struct ebb_optim_stepped){.clipped = ebb_optim_clips(&u->rule, u->norm)};
 		if (isfinite(u->norm))
-			pop->host.rule[u->member] =
-				rule_of(&u->rule, u->norm, over,
-					++pop->t[u->member * pop->size.optimizers + optimizer]);
+			pop->host.rule[u->member] = ebb_optim_numbers(
+				&u->rule, u->norm,
+				++pop->t[u->member * pop->size.optimizers + optimizer]);
 	}
 }
 

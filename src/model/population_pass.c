@@ -23,19 +23,10 @@ bool ebb_population_serves(const struct ebb_pass *pass)
 
 /* ---- dealing ---- */
 
-/* Slots of rows go to series in ascending runs, as in engine.c. */
 static void work_begin(struct ebb_work *w)
 {
-	const int64_t n = w->pass->n, slots = (n + w->slot - 1) / w->slot;
-	const int64_t lanes = slots < EBB_LANES ? slots : EBB_LANES;
-
-	for (int k = 0; k < EBB_LANES; k++) {
-		const int64_t first = k < lanes ? k * slots / lanes * w->slot : n;
-		const int64_t end = k < lanes ? (k + 1) * slots / lanes * w->slot : n;
-
-		w->at[k] = (int)first;
-		w->end[k] = (int)(end < n ? end : n);
-	}
+	for (int k = 0; k < EBB_LANES; k++)
+		ebb_lane_rows(w->pass->n, w->slot, k, &w->at[k], &w->end[k]);
 }
 
 static bool work_left(const struct ebb_work *w)

@@ -11,11 +11,6 @@ bool ebb_population_draws(const struct ebb_decode *d)
 	return d->noise == 0.0;
 }
 
-static int row_of(const struct ebb_decode *d, int sample)
-{
-	return d->row ? d->row[sample] : sample;
-}
-
 /* Tokens before the one that is fed first: the prompt and what was taken over, but the last. */
 static int before(const struct ebb_decode *d, int sample)
 {
@@ -55,7 +50,7 @@ static int32_t token_before(const struct ebb_decode *d, int sample, int t)
 	const struct ebb_prompt *prompt = &d->prompt[d->sample[sample].prompt];
 
 	return t < prompt->n ? prompt->token[t]
-			     : d->token[(size_t)row_of(d, sample) * (size_t)d->stride +
+			     : d->token[(size_t)ebb_decode_row(d, sample) * (size_t)d->stride +
 					(size_t)(t - prompt->n)];
 }
 
@@ -318,7 +313,7 @@ static void member_store(const struct ebb_population *pop, const struct wave *v,
 	struct ebb_decode *d = w->decode;
 
 	for (int i = 0; i < w->n; i++) {
-		const int sample = w->at + i, row = row_of(d, sample);
+		const int sample = w->at + i, row = ebb_decode_row(d, sample);
 		const size_t at = (size_t)w->member * (size_t)v->n + (size_t)i;
 		const size_t from = at * (size_t)pop->net.m.T;
 		const size_t to = (size_t)row * (size_t)d->stride;

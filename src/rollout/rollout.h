@@ -62,6 +62,12 @@ struct ebb_decode {
 	double *entropy;      /* exact, nats; may be null                                      */
 };
 
+/* Row of the results that belongs to a sample. */
+static inline int ebb_decode_row(const struct ebb_decode *d, int sample)
+{
+	return d->row ? d->row[sample] : sample;
+}
+
 /* Caches and scratch, sized once for the largest call. */
 struct ebb_sampler;
 int ebb_sampler_open(struct ebb_sampler **s, struct ebb_engine *e, struct ebb_err *err);

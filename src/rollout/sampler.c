@@ -191,12 +191,6 @@ static float *cache_of(const struct job *job, const struct desk *desk, int cache
 	return desk->cache + ((size_t)cache * job->s->net->m.L + l) * job->kv;
 }
 
-/* Row of the results that belongs to a sample. */
-static int row_of(const struct ebb_decode *d, int sample)
-{
-	return d->row ? d->row[sample] : sample;
-}
-
 /* The forward pass of n tokens, keeping keys, values and the last position's logits. */
 static void prompt_run(const struct job *job, struct desk *desk, const int32_t *token, int n)
 {
@@ -243,7 +237,7 @@ static int prefix_run(const struct job *job, struct desk *desk, int sample)
 		return prompt->n;
 	}
 	memcpy(desk->prefix, prompt->token, (size_t)prompt->n * sizeof *desk->prefix);
-	memcpy(desk->prefix + prompt->n, d->token + (size_t)row_of(d, sample) * d->stride,
+	memcpy(desk->prefix + prompt->n, d->token + (size_t)ebb_decode_row(d, sample) * d->stride,
 	       (size_t)taken * sizeof *desk->prefix);
 	prompt_run(job, desk, desk->prefix, prompt->n + taken);
 	desk->prompt = -1;
@@ -273,7 +267,7 @@ static void seat_take(const struct job *job, struct desk *desk, int sample)
 				      cache_of(job, desk, seat->cache, l));
 		desk->token[desk->n_seats++] =
 			s->taken > 0
-				? d->token[(size_t)row_of(d, sample) * d->stride + s->taken - 1]
+				? d->token[(size_t)ebb_decode_row(d, sample) * d->stride + s->taken - 1]
 				: prompt->token[n - 1];
 		seat->hungry = true;
 		return;
@@ -328,7 +322,7 @@ static void tokens_draw(const struct job *job, struct desk *desk)
 		ops->head_fwd(n, V, desk->logits, V, desk->token, (float)d->tau, NULL, desk->logp,
 			      desk->entropy, NULL, NULL, desk->stat);
 	for (int i = 0; i < n; i++) {
-		size_t at = (size_t)row_of(d, desk->seat[i].sample) * d->stride + desk->seat[i].t;
+		size_t at = (size_t)ebb_decode_row(d, desk->seat[i].sample) * d->stride + desk->seat[i].t;
 
 		d->token[at] = desk->token[i];
 		if (d->logp != NULL)
@@ -349,7 +343,7 @@ static void seats_clear(const struct job *job, struct desk *desk)
 	for (int i = 0; i < desk->n_seats; i++) {
 		struct seat *seat = &desk->seat[i];
 		bool ended = desk->token[i] == d->eos;
-		int row = row_of(d, seat->sample);
+		int row = ebb_decode_row(d, seat->sample);
 
 		seat->t++;
 		if (ended || seat->t == d->max_tokens) {
@@ -476,7 +470,7 @@ void ebb_sampler_decode(struct ebb_sampler *s, const struct ebb_weights *w, stru
 	if (d->bank) {
 		ebb_bank_begin(d->bank);
 		for (int i = 0; i < d->n; i++)
-			ebb_bank_claim(d->bank, row_of(d, i));
+			ebb_bank_claim(d->bank, ebb_decode_row(d, i));
 	}
 	decode_check(d, m);
 	for (int i = 0; i < d->n_prompts; i++)

@@ -157,9 +157,7 @@ static bool equal_models(const struct ebb_options *a, const struct ebb_options *
 {
 	const struct ebb_model m = ebb_lab_model(a), n = ebb_lab_model(b);
 
-	return m.V == n.V && m.T == n.T && m.C == n.C && m.NH == n.NH && m.NKV == n.NKV &&
-	       m.D == n.D && m.F == n.F && m.L == n.L && m.qkv_bias == n.qkv_bias &&
-	       m.qk_norm == n.qk_norm && m.tied == n.tied;
+	return ebb_model_alike(&m, &n) && m.T == n.T;
 }
 
 /* Trials that may share passes with one of these options. */

@@ -102,20 +102,12 @@ static int wrap(const struct ebb_branch *b, int rc, struct ebb_err *err)
 	return rc;
 }
 
-/* All but the longest sequence, which is no part of the weights. */
-static bool same_policy(const struct ebb_model *a, const struct ebb_model *b)
-{
-	return a->V == b->V && a->C == b->C && a->NH == b->NH && a->NKV == b->NKV && a->D == b->D &&
-	       a->F == b->F && a->L == b->L && a->qkv_bias == b->qkv_bias &&
-	       a->qk_norm == b->qk_norm && a->tied == b->tied && a->rope_theta == b->rope_theta;
-}
-
 static int check_policy(const struct ebb_options *theirs, const struct ebb_model *ours,
 			struct ebb_err *err)
 {
 	const struct ebb_model m = ebb_lab_model(theirs);
 
-	if (same_policy(&m, ours))
+	if (ebb_model_alike(&m, ours))
 		return 0;
 	return ebb_err_set(err, EBB_EINVAL,
 			   "its policy is of another shape (task %s, model.width=%lld, heads=%lld, "

@@ -352,11 +352,6 @@ static int serve_pass(struct ebb_channel *c, struct ebb_bench *b, struct ebb_req
 
 /* ---- responses ---- */
 
-static int row_of(const struct ebb_decode *d, int sample)
-{
-	return d->row ? d->row[sample] : sample;
-}
-
 static void decode_carry(struct ebb_channel *c, const struct ebb_decode *d)
 {
 	struct ebb_decode *shared = &c->order.decode;
@@ -364,7 +359,8 @@ static void decode_carry(struct ebb_channel *c, const struct ebb_decode *d)
 	size_t rows = 0, cells;
 
 	for (int i = 0; i < d->n; i++)
-		rows = (size_t)row_of(d, i) >= rows ? (size_t)row_of(d, i) + 1 : rows;
+		rows = (size_t)ebb_decode_row(d, i) >= rows ? (size_t)ebb_decode_row(d, i) + 1
+							    : rows;
 	cells = rows * (size_t)d->stride;
 	*shared = *d;
 	for (int i = 0; i < d->n_prompts; i++)
@@ -381,7 +377,7 @@ static void decode_carry(struct ebb_channel *c, const struct ebb_decode *d)
 	shared->sampler_logp = d->sampler_logp ? take(c, cells, sizeof *d->logp) : NULL;
 	shared->entropy = d->entropy ? take(c, cells, sizeof *d->entropy) : NULL;
 	for (int i = 0; i < d->n; i++) {
-		const size_t at = (size_t)row_of(d, i) * (size_t)d->stride;
+		const size_t at = (size_t)ebb_decode_row(d, i) * (size_t)d->stride;
 
 		memcpy(shared->token + at, d->token + at,
 		       (size_t)d->sample[i].taken * sizeof *d->token);
@@ -393,7 +389,7 @@ static void decode_fetch(const struct ebb_channel *c, struct ebb_decode *d)
 	const struct ebb_decode *shared = &c->order.decode;
 
 	for (int i = 0; i < d->n; i++) {
-		const int row = row_of(d, i), taken = d->sample[i].taken;
+		const int row = ebb_decode_row(d, i), taken = d->sample[i].taken;
 		const size_t at = (size_t)row * (size_t)d->stride + (size_t)taken;
 		const size_t n = (size_t)(shared->length[row] - taken);
 

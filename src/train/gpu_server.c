@@ -8,13 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include "rollout/population_sampler.h"
+#include "train/lab.h"
 
-#define PATIENCE_S    0.002 /* how long a member waits for company */
-#define NAP_S         0.2   /* between two looks at an idle office */
-#define RESERVE       ((size_t)64 << 20)
-#define RESERVE_SHARE 10
+#define PATIENCE_S    0.002              /* how long a member waits for company */
+#define NAP_S         0.2                /* between two looks at an idle office */
+#define RESERVE       ((size_t)64 << 20) /* device memory left for what passes take: so much ... */
+#define RESERVE_SHARE 10                 /* ... and one part in so many of the population's      */
 #define MEMBERS_MAX   4096
 
 /* One population and who sits where. */
@@ -44,14 +44,6 @@ struct server {
 	int departures; /* members that have left a hall */
 };
 
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static bool asks(const struct server *s, int c)
 {
 	const struct ebb_channel *channel = &s->office->channel[c];
@@ -78,13 +70,9 @@ static void answer(struct server *s, int c, int rc, const struct ebb_err *err)
 
 static bool same_shape(const struct ebb_order *a, const struct ebb_order *b)
 {
-	const struct ebb_model *m = &a->model, *n = &b->model;
-
 	return a->precision == b->precision && a->policies == b->policies &&
-	       a->optimizers == b->optimizers && m->V == n->V && m->T == n->T && m->C == n->C &&
-	       m->NH == n->NH && m->NKV == n->NKV && m->D == n->D && m->F == n->F && m->L == n->L &&
-	       m->qkv_bias == n->qkv_bias && m->qk_norm == n->qk_norm && m->tied == n->tied &&
-	       m->value == n->value && m->rope_theta == n->rope_theta && m->norm_eps == n->norm_eps;
+	       a->optimizers == b->optimizers && ebb_model_alike(&a->model, &b->model) &&
+	       a->model.T == b->model.T && a->model.value == b->model.value;
 }
 
 static void hall_close(struct hall *h)
@@ -435,7 +423,7 @@ static bool serve_passes(struct server *s, struct hall *h, double *patience)
 {
 	int waiting = 0, n, chosen[MEMBERS_MAX], rc;
 	struct ebb_err err = EBB_ERR_INIT;
-	double longest = 0, at = now();
+	double longest = 0, at = ebb_clock();
 
 	for (int p = 0; p < h->members; p++) {
 		const int c = h->channel[p];
